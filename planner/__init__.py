@@ -1,0 +1,1 @@
+"""Plan networks of rural coworking sites on real roads."""
