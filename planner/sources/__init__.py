@@ -1,0 +1,1 @@
+"""Where a territory comes from: one module a publisher or a kind of file."""

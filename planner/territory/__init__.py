@@ -1,0 +1,14 @@
+"""A territory: its communes, where its inhabitants are, its premises, and where all this is from.
+
+On disk a territory is a folder that QGIS opens: ``territory.gpkg`` (layers communes, residents,
+premises), ``territory.toml`` (its title, its CRS and the register of sources), the roads as
+OpenStreetMap gave them, and ``inputs/`` with the tables it was built from. `build` makes that
+folder from local files, and makes the same bytes each time; `read` checks it and returns a
+`Territory`; `names` lists those that ship with the planner.
+"""
+
+from planner.territory._build import build
+from planner.territory._model import Territory
+from planner.territory._read import names, read
+
+__all__ = ["Territory", "build", "names", "read"]

@@ -1,0 +1,303 @@
+"""Building a territory from local files, in stages that each can be read alone."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+
+from planner._errors import InputError
+from planner._files import digest
+from planner._osm import SUFFIXES, checked_path
+from planner._tables import refuse
+from planner.sources import osm, tables
+from planner.territory import _checks, _places, _premises, _residents, _write
+from planner.territory._model import GPKG, SOURCE_COLUMNS, TOML, Territory
+from planner.territory._read import read
+
+OSM_CREDIT = "© les contributeurs OpenStreetMap (ODbL)"
+
+_WHAT: Mapping[str, str] = MappingProxyType(
+    {
+        "roads": "Routes, limites communales, bâtiments, commerces et services",
+        "populations": "Population des communes",
+        "communes": "Communes : code, population, position du village",
+        "residents": "Carreaux habités",
+        "premises": "Équipements, coworkings et zones d’activité connus",
+    }
+)
+
+
+class _Inputs(NamedTuple):
+    """What the input files hold, once read; None for those not given."""
+
+    paths: Mapping[str, Path]
+    extract: osm.Extract | None
+    populations: pd.DataFrame | None
+    communes: pd.DataFrame | None
+    cells: pd.DataFrame | None
+    premises: pd.DataFrame | None
+    origins: pd.DataFrame | None
+
+
+class _Built(NamedTuple):
+    """The three layers, and for the register what was done to make each."""
+
+    layers: Mapping[str, gpd.GeoDataFrame]
+    notes: Mapping[str, str]
+
+
+def build(
+    out: Path | str,
+    *,
+    title: str,
+    pbf: Path | str | None = None,
+    populations: Path | str | None = None,
+    communes: Path | str | None = None,
+    residents: Path | str | None = None,
+    premises: Path | str | None = None,
+    sources: Path | str | None = None,
+    overwrite: bool = False,
+) -> Territory:
+    """Build a territory's folder from local files.
+
+    Communes come either from `pbf` and `populations` (boundaries of OpenStreetMap, inhabitants
+    of the table, which also says which communes make the territory) or from `communes` and
+    `residents` (a point each, with their grid cells as contour). Residents come from the grid
+    cells if given, else from the buildings of `pbf`. Premises come from `pbf`, from `premises`,
+    and from a host to be confirmed at the centre of every commune. The columns of each table are
+    those of `planner.sources.tables`.
+
+    The inputs are copied into the folder, so that it can be built again from itself; the same
+    inputs give the same bytes with the same version of GDAL.
+
+    Parameters
+    ----------
+    out
+        The folder to make. Its name becomes the territory's.
+    title
+        The territory's name for people.
+    pbf
+        OpenStreetMap data (``.osm.pbf``, ``.osm``, ``.osm.gz``, ``.osm.bz2``), which also becomes
+        the territory's roads. Take it at least 15 km wider than the territory.
+    populations
+        CSV: inhabitants of each commune, for the boundaries of `pbf`.
+    communes
+        CSV: code, name, inhabitants and position of each commune.
+    residents
+        CSV: inhabited cells of the INSEE grid.
+    premises
+        CSV: facilities, coworkings and activity zones known from elsewhere.
+    sources
+        CSV: who published each of these files, under which licence and when, for the register.
+    overwrite
+        Whether to replace a territory already at `out`.
+
+    Returns
+    -------
+    Territory
+        As `read` returns it.
+
+    Raises
+    ------
+    InputError
+        When an input is missing or faulty, or `out` holds something. Nothing is then left at
+        `out`, or what was there stays.
+    """
+    out = Path(out)
+    _write.refuse_folder(out, overwrite=overwrite)
+    given = {
+        "roads": pbf,
+        "populations": populations,
+        "communes": communes,
+        "residents": residents,
+        "premises": premises,
+        "sources": sources,
+    }
+    inputs = _read_inputs({name: Path(p) for name, p in given.items() if p is not None})
+    built = _layers(inputs)
+    register = _register(inputs, built)
+    layers = built.layers
+    draft = _checks.Draft(layers, register, layers["communes"].crs)
+    refuse(f"{out} (as built)", _checks.faults(draft))
+    _save(out, title, inputs, draft)
+    return read(out)
+
+
+def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
+    """Read every file given, after checking that together they can make a territory."""
+    has = set(paths)
+    if not ({"roads", "populations"} <= has or {"communes", "residents"} <= has):
+        raise InputError(
+            "These files cannot make a territory. Give either an OpenStreetMap file and the "
+            "populations of its communes, or the communes and their residents by grid cell."
+        )
+    if {"populations", "communes"} <= has:
+        raise InputError(
+            "Both populations and communes are given, and each says who the communes are. "
+            "Give one of the two."
+        )
+
+    def table(name: str) -> pd.DataFrame | None:
+        return _READERS[name](paths[name]) if name in paths else None
+
+    return _Inputs(
+        paths=paths,
+        populations=table("populations"),
+        communes=table("communes"),
+        cells=table("residents"),
+        premises=table("premises"),
+        origins=table("sources"),
+        extract=osm.read(paths["roads"]) if "roads" in paths else None,
+    )
+
+
+_READERS = MappingProxyType(
+    {
+        "populations": tables.read_populations,
+        "communes": tables.read_communes,
+        "residents": tables.read_cells,
+        "premises": tables.read_premises,
+        "sources": tables.read_sources,
+    }
+)
+
+
+def _layers(inputs: _Inputs) -> _Built:
+    """Make the three layers, one after the other."""
+    try:
+        communes, communes_note = _communes(inputs)
+        residents, residents_note = _people(inputs, communes)
+        premises, premises_note = _sites(inputs, communes)
+    except InputError as error:  # faults between files: name them all
+        files = ", ".join(str(path) for n, path in inputs.paths.items() if n in tables.INPUTS)
+        raise InputError(f"{files} do not agree.\n{error}") from error
+    layers = {"communes": communes, "residents": residents, "premises": premises}
+    return _Built(
+        {name: frame.sort_index() for name, frame in layers.items()},
+        {"communes": communes_note, "residents": residents_note, "premises": premises_note},
+    )
+
+
+def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
+    if inputs.communes is not None and inputs.cells is not None:
+        frame = _places.communes_from_cells(inputs.communes, inputs.cells)
+        side = inputs.cells["side"].max() / 1000
+        note = f"Contours approchés par les carreaux Insee habités de {side:g} km, non découpés."
+        return frame, note
+    if inputs.extract is None or inputs.populations is None:  # refused by _read_inputs
+        raise InputError("Give an OpenStreetMap file and the populations of its communes.")
+    frame = _places.communes_from_osm(inputs.extract, inputs.populations)
+    return frame, (
+        "Limites administratives de niveau 8 complètes dans le fichier OpenStreetMap et nommées "
+        "dans le fichier des populations. Centre : le lieu habité du même nom, sinon le nœud "
+        "admin_centre, sinon un point intérieur."
+    )
+
+
+def _people(inputs: _Inputs, communes: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, str]:
+    if inputs.cells is not None:
+        return _residents.residents_from_cells(inputs.cells, communes)
+    if inputs.extract is None:  # refused by _read_inputs
+        raise InputError("Give an OpenStreetMap file, or residents by grid cell.")
+    return _residents.residents_from_buildings(inputs.extract, communes)
+
+
+def _sites(inputs: _Inputs, communes: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, str]:
+    parts = [_premises.hosts_to_confirm(communes)]
+    notes = []
+    if inputs.extract is not None:
+        found = _premises.premises_from_osm(inputs.extract, communes)
+        parts.append(found)
+        notes.append(
+            f"{len(found)} lieux d’OpenStreetMap ; zones d’activité : emprises industrielles ou "
+            f"commerciales d’au moins {osm.ZONE_MIN_HA:g} ha."
+        )
+    if inputs.premises is not None:
+        parts.append(_premises.premises_from_table(inputs.premises, communes))
+        notes.append(f"{len(inputs.premises)} lieux du fichier premises.csv.")
+    return pd.concat(parts), " ".join(notes)
+
+
+def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:
+    """Return the register: one row an input file, one a layer, one for the hosts supposed."""
+    rows = [_input_row(inputs, name) for name in tables.INPUTS if name in inputs.paths]
+    what = {"communes": "Communes", "residents": "Points de demande", "premises": "Lieux"}
+    for layer, note in built.notes.items():
+        if note:
+            row = {"name": f"layer-{layer}", "what": what[layer], "status": "derived", "note": note}
+            rows.append(row | {"file": GPKG, "source": "calcul du planificateur"})
+    hosts = len(built.layers["communes"])
+    rows.append(
+        {
+            "name": "hosts-to-confirm",
+            "file": GPKG,
+            "what": "Locaux à confirmer",
+            "source": "hypothèse du planificateur",
+            "status": "assumption",
+            "note": f"{hosts} locaux à confirmer, un au centre de chaque commune : aucun n’est "
+            "vérifié.",
+        }
+    )
+    return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS)).fillna("").astype(str)
+
+
+def _input_row(inputs: _Inputs, name: str) -> dict[str, str]:
+    """Return the register's row for one input file, with what `sources` says of it."""
+    path = inputs.paths[name]
+    row = {
+        "name": name,
+        "file": _stored_as(name, path),
+        "what": _WHAT[name],
+        "sha256": digest(path),
+        "status": "sourced",
+        "note": "",
+    }
+    if name == "roads" and inputs.extract is not None:
+        row |= {"source": "OpenStreetMap", "licence": "ODbL 1.0", "date": inputs.extract.date}
+    if inputs.origins is not None and name in inputs.origins.index:
+        said = inputs.origins.loc[name]
+        row |= {str(column): str(text) for column, text in said.items() if text}
+    if not row.get("source"):
+        row |= {"status": "assumption", "note": f"Source à préciser. {row['note']}".strip()}
+    return row
+
+
+def _stored_as(name: str, path: Path) -> str:
+    """Return where an input is kept in the territory's folder."""
+    if name != "roads":
+        return f"inputs/{name}.csv"
+    suffix = next(s for s in SUFFIXES if checked_path(path).name.lower().endswith(s))
+    return f"roads{'.osm.pbf' if suffix == '.pbf' else suffix}"
+
+
+def _credits(register: pd.DataFrame) -> tuple[str, ...]:
+    """Return the lines that credit the sources, each once, in the order of the register."""
+    lines = []
+    files = register[register["sha256"] != ""]
+    for source, licence in zip(files["source"], files["licence"], strict=True):
+        if source.startswith("OpenStreetMap"):
+            lines.append(OSM_CREDIT)
+        elif source:
+            lines.append(f"{source} ({licence})" if licence else source)
+    return tuple(dict.fromkeys(lines))
+
+
+def _save(out: Path, title: str, inputs: _Inputs, draft: _checks.Draft) -> None:
+    """Write the folder whole: copies of the inputs, the GeoPackage, then the register."""
+    with _write.new_folder(out) as folder:
+        copies = {_stored_as(name, path): path for name, path in inputs.paths.items()}
+        for name, path in copies.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / name)
+        _write.write_gpkg(folder / GPKG, draft.layers)
+        _write.write_toml(
+            folder / TOML,
+            title=title,
+            crs=f"EPSG:{draft.crs.to_epsg()}",
+            attribution=_credits(draft.sources),
+            sources=draft.sources,
+        )

@@ -1,0 +1,120 @@
+"""What a territory is: the value everything else reads, and the shape of its three layers."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from pyproj import CRS
+
+GPKG = "territory.gpkg"
+TOML = "territory.toml"
+
+STATUSES = ("candidate", "existing", "to_confirm")
+"""What a premises can be: a possible site, a coworking that is open, a room still to be found."""
+
+ORIGINS = ("sourced", "derived", "assumption")
+"""What a row of the register can be: as published, computed from what is, or supposed."""
+
+SOURCE_COLUMNS = ("name", "file", "what", "source", "licence", "date", "sha256", "status", "note")
+"""Columns of the register, all text. `sha256` is that of an input file; rows that describe the
+planner's own GeoPackage have none, so that correcting it in QGIS stays possible."""
+
+
+class Layer(NamedTuple):
+    """The shape of one layer: its key (the index), its columns (text or number), its geometry."""
+
+    key: str
+    columns: Mapping[str, type[str] | type[float]]
+    geometry: Literal["Polygon", "Point"]
+
+
+LAYERS: Mapping[str, Layer] = MappingProxyType(
+    {
+        "communes": Layer(
+            "code",
+            {"name": str, "population": float, "centre_lon": float, "centre_lat": float},
+            "Polygon",
+        ),
+        "residents": Layer("id", {"commune": str, "residents": float}, "Point"),
+        "premises": Layer(
+            "id", dict.fromkeys(("name", "kind", "commune", "status", "source"), str), "Point"
+        ),
+    }
+)
+"""The layers of a territory, in the order they are written."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Territory:
+    """A territory in memory: three layers in one metric CRS, and the register of their sources.
+
+    Attributes
+    ----------
+    name
+        Name of the folder it was read from, safe in a file name.
+    title
+        Name for people.
+    communes
+        Index `code` (text: ``69002``, or ``r42`` where there is no INSEE code); columns name,
+        population (int), centre_lon and centre_lat (degrees, WGS84), geometry (polygons).
+    residents
+        Demand points. Index `id`; columns commune (code), residents (float), geometry (points).
+    premises
+        Index `id`; columns name (may be empty), kind, commune (code), status (``candidate``,
+        ``existing`` or ``to_confirm``), source, geometry (points).
+    sources
+        The register: one row an input or a derived layer, columns as `SOURCE_COLUMNS`.
+    crs
+        The metric CRS the three layers are in: EPSG:2154 in metropolitan France, else UTM.
+    attribution
+        What must be credited wherever the data shows, in French.
+    digest
+        SHA-256 of the register, the input files and the contents of the layers: it changes when
+        any of them does, and not with the version of GDAL that wrote the GeoPackage.
+    roads_path
+        The OpenStreetMap file that holds the roads, or None.
+    flows
+        Commuters by commune of residence and of work, or None.
+    jobs
+        Jobs by commune, or None.
+    """
+
+    name: str
+    title: str
+    communes: gpd.GeoDataFrame = field(repr=False)
+    residents: gpd.GeoDataFrame = field(repr=False)
+    premises: gpd.GeoDataFrame = field(repr=False)
+    sources: pd.DataFrame = field(repr=False)
+    crs: CRS = field(repr=False)
+    attribution: tuple[str, ...] = field(repr=False)
+    digest: str = field(repr=False)
+    roads_path: Path | None = None
+    flows: pd.DataFrame | None = field(default=None, repr=False)
+    jobs: pd.DataFrame | None = field(default=None, repr=False)
+
+
+def content_digest(frame: gpd.GeoDataFrame) -> str:
+    """Return a SHA-256 of a layer's values, whatever file they were read from.
+
+    Parameters
+    ----------
+    frame
+        One of the layers of a territory.
+
+    Returns
+    -------
+    str
+        The same for two frames with the same index, columns and coordinates.
+    """
+    values = pd.DataFrame(frame.drop(columns=frame.geometry.name))
+    text = values.to_csv(lineterminator="\n")
+    hashed = hashlib.sha256(text.encode())
+    for shape in shapely.to_wkb(frame.geometry.to_numpy(), byte_order=1):
+        hashed.update(shape)
+    return hashed.hexdigest()

@@ -1,0 +1,112 @@
+"""The premises of a territory: from OpenStreetMap, from a table, and one to find per commune."""
+
+from collections.abc import Iterator
+
+import geopandas as gpd
+import pandas as pd
+
+from planner._tables import refuse
+from planner.sources import osm
+from planner.territory._model import LAYERS
+from planner.territory._places import centres, commune_of
+from planner.territory._write import rounded
+
+MAX_FROM_COMMUNE_M = 2_000.0
+"""How far from its commune's contour a premises of a table may be: contours can be approximate."""
+
+_COLUMNS = [*LAYERS["premises"].columns, "geometry"]
+
+
+def premises_from_osm(extract: osm.Extract, communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return shops, cafés, public facilities and activity zones inside the communes.
+
+    A coworking is ``existing``, everything else a ``candidate``. An object that is both a
+    premises and an activity zone is the zone.
+
+    Parameters
+    ----------
+    extract
+        What `planner.sources.osm.read` returned.
+    communes
+        The communes, in the metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The premises layer, in the CRS of the communes.
+    """
+    zones = osm.activity_zones(extract, crs=communes.crs)
+    others = extract.premises.to_crs(communes.crs)
+    frame = rounded(pd.concat([zones, others[~others.index.isin(zones.index)]]))
+    frame["commune"] = commune_of(frame.geometry, communes)
+    frame["status"] = (frame["kind"] == "coworking").map({True: "existing", False: "candidate"})
+    frame["source"] = f"OpenStreetMap {extract.date}".strip()
+    return frame.loc[frame["commune"] != "", _COLUMNS]
+
+
+def premises_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the premises of a table, in the CRS of the communes.
+
+    Parameters
+    ----------
+    table
+        What `planner.sources.tables.read_premises` returned.
+    communes
+        The communes, in the metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The premises layer.
+
+    Raises
+    ------
+    InputError
+        With every premises whose commune is unknown, or that is far from its commune.
+    """
+    points = gpd.points_from_xy(table["lon"], table["lat"], crs="EPSG:4326")
+    frame = rounded(gpd.GeoDataFrame(table, geometry=points).set_index("id").to_crs(communes.crs))
+    refuse("premises", list(_astray(frame, communes)))
+    return frame[_COLUMNS]
+
+
+def hosts_to_confirm(communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return one host to be confirmed at the centre of each commune.
+
+    Many communes have no shop left, and many town halls are on no map: this is the room that the
+    commune would have to find.
+
+    Parameters
+    ----------
+    communes
+        The communes, in the metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The premises layer; ids ``h-<code>``, kind ``host_to_confirm``, status ``to_confirm``.
+    """
+    frame = gpd.GeoDataFrame(
+        {
+            "name": [f"Local à confirmer – {name}" for name in communes["name"]],
+            "kind": "host_to_confirm",
+            "commune": communes.index,
+            "status": "to_confirm",
+            "source": "hypothèse du planificateur",
+        },
+        geometry=centres(communes).to_numpy(),
+        index=pd.Index([f"h-{code}" for code in communes.index], name="id"),
+        crs=communes.crs,
+    )
+    return frame[_COLUMNS]
+
+
+def _astray(frame: gpd.GeoDataFrame, communes: gpd.GeoDataFrame) -> Iterator[str]:
+    for i, code, point in zip(frame.index, frame["commune"], frame.geometry, strict=True):
+        if code not in communes.index:
+            yield f"{i}: its commune {code} is not in the territory. Correct it, or remove the row."
+        elif (metres := communes.geometry[code].distance(point)) > MAX_FROM_COMMUNE_M:
+            yield (
+                f"{i}: {metres / 1000:.1f} km from its commune {communes['name'][code]}. Correct "
+                "lon and lat, or the commune."
+            )
