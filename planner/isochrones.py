@@ -1,0 +1,294 @@
+"""Polygons of the same minutes that decide coverage, cut inside road segments.
+
+The surface is a field, not a hull: every cell of a fine grid is a place like any other, snapped to
+its nearest road, and gets its minutes from the same search as the residents. The contour of that
+field at ten minutes is the isochrone. So it follows valleys, leaves out what lies across a river,
+ends inside a long road, and the contours of several cutoffs nest because they share one field.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import contourpy
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from planner._errors import InputError
+from planner.network import RoadNetwork
+from planner.network._arrays import Floats, Ints, Longs, gather_ranges, great_circle_m
+from planner.network._snap import Snapped, lonlat, snap
+from planner.travel import CROW_KPH, MAX_SNAP_M, WALK_KPH, Progress, search_ds
+
+Look = Literal["surface", "streets"]
+
+_DS_A_MINUTE = 600
+_BEYOND_MIN = 1.0  # the field is known this far past the cutoff, so that contours interpolate
+_SAMPLE_M = 10.0
+_STREET_BUFFER_M = 60.0
+
+
+def polygons(
+    roads: RoadNetwork,
+    sites: gpd.GeoDataFrame,
+    *,
+    minutes: Sequence[float] = (10.0,),
+    look: Look = "surface",
+    to_site: bool = True,
+    cell_m: float = 50.0,
+    max_snap_m: float = MAX_SNAP_M,
+    walk_kph: float = WALK_KPH,
+    progress: Progress | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the area within some minutes of each site.
+
+    Parameters
+    ----------
+    roads
+        The network.
+    sites
+        Points in any CRS; the index is the id.
+    minutes
+        Cutoffs; each gives one polygon a site, and smaller ones lie inside larger ones.
+    look
+        ``surface`` for a smooth area, ``streets`` for the reached streets, buffered by 60 m.
+    to_site
+        Whether people travel to the site, as residents do, or from it.
+    cell_m
+        Side of a cell of the field, metres. Also the tolerance: a place farther than this from
+        the border is inside exactly when it is within the minutes.
+    max_snap_m, walk_kph
+        As in :func:`planner.travel.times`.
+    progress
+        Called with the sites done and their total.
+
+    Returns
+    -------
+    GeoDataFrame
+        Columns site, minutes, geometry (EPSG:4326, valid, MultiPolygon), sorted by site as given
+        and then by minutes. An unreachable site has an empty geometry.
+
+    Raises
+    ------
+    InputError
+        When no cutoff is given, or one is not a positive number.
+
+    Examples
+    --------
+    >>> from planner import network, territory
+    >>> home = territory.read("liechtenstein")
+    >>> roads = network.read_osm(home.roads_path)
+    >>> areas = polygons(roads, home.premises.iloc[:1], minutes=(5, 10))
+    >>> bool(areas.geometry.iloc[0].within(areas.geometry.iloc[1]))
+    True
+    """
+    cutoffs = _checked(minutes)
+    samples = _sample_roads(roads, spacing_m=_SAMPLE_M)
+    source = snap(roads, sites, max_snap_m=max_snap_m, walk_kph=walk_kph)
+    reach_ds = int((max(cutoffs) + _BEYOND_MIN) * _DS_A_MINUTE)
+    if look == "streets":
+        every = np.arange(samples.segment.size)
+        target = samples.places(every, walk_m=np.zeros(every.size), walk_kph=walk_kph)
+    else:
+        walk_m = min(max_snap_m, walk_kph / 3.6 * 60 * max(cutoffs))
+        grid = _Grid.over(samples, cell_m=cell_m, margin_m=walk_m)
+        target = grid.places(samples, walk_m=walk_m, walk_kph=walk_kph)
+    field = search_ds(
+        roads, source, target, to_source=to_site, cutoff_ds=reach_ds, progress=progress
+    )
+    shapes = [
+        _buffered_streets(samples, field, site, cutoffs)
+        if look == "streets"
+        else _contours(grid, field, site, cutoffs)
+        for site in range(len(sites))
+    ]
+    return _frame(sites.index, cutoffs, shapes, scale=np.array(roads.plane_scale))
+
+
+def estimated_polygons(
+    sites: gpd.GeoDataFrame, *, minutes: Sequence[float] = (10.0,)
+) -> gpd.GeoDataFrame:
+    """Return circles for where no roads are known: the crow's way at 47 km/h.
+
+    The same estimate as :func:`planner.travel.estimated_times`; to be labelled as such.
+
+    Parameters
+    ----------
+    sites
+        Points in any CRS.
+    minutes
+        Cutoffs.
+
+    Returns
+    -------
+    GeoDataFrame
+        As :func:`polygons`.
+    """
+    cutoffs = _checked(minutes)
+    lon, lat = lonlat(sites)
+    degree_m = float(great_circle_m(*(np.array([v]) for v in (0.0, 0.0, 0.0, 1.0)))[0])
+    angle = np.linspace(0.0, 2 * np.pi, 73)[:-1]
+    circle = np.column_stack((np.cos(angle), np.sin(angle)))
+    shapes = []
+    for x, y in zip(lon, lat, strict=True):
+        scale = np.array([degree_m * np.cos(np.radians(y)), degree_m])
+        radius_m = [1000 * CROW_KPH * cutoff / 60 for cutoff in cutoffs]
+        rings = [np.array([x, y]) + circle * (r / scale) for r in radius_m]
+        shapes.append([shapely.multipolygons([shapely.polygons(ring)]) for ring in rings])
+    return _frame(sites.index, cutoffs, shapes, scale=np.ones(2))
+
+
+def _checked(minutes: Sequence[float]) -> list[float]:
+    cutoffs = sorted(set(map(float, minutes)))
+    if not cutoffs or not np.isfinite(cutoffs).all() or cutoffs[0] <= 0:
+        raise InputError(f"minutes={tuple(minutes)!r}: give one or more positive numbers.")
+    return cutoffs
+
+
+def _frame(
+    sites: pd.Index,
+    cutoffs: list[float],
+    shapes: list[list[shapely.Geometry]],
+    *,
+    scale: NDArray[np.float64],
+) -> gpd.GeoDataFrame:
+    flat = np.array([shape for row in shapes for shape in row], dtype=object)
+    degrees = shapely.transform(flat, lambda xy: xy / scale) if flat.size else flat
+    return gpd.GeoDataFrame(
+        {
+            "site": np.repeat(sites.to_numpy(), len(cutoffs)),
+            "minutes": np.tile(cutoffs, len(sites)),
+        },
+        geometry=list(degrees),
+        crs=4326,
+    )
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Points along the usable roads, close enough that the nearest one tells the road."""
+
+    segment: Ints
+    fraction: Floats
+    xy: Floats  # plane metres
+
+    def places(self, rows: Longs, *, walk_m: Floats, walk_kph: float) -> Snapped:
+        """Return places on the roads, each at a sample point and a walk away from it."""
+        walk_ds = np.rint(walk_m * 36.0 / walk_kph).astype(np.int32)
+        return Snapped(self.segment[rows], self.fraction[rows], walk_m, walk_ds)
+
+
+def _sample_roads(roads: RoadNetwork, *, spacing_m: float) -> _Samples:
+    """Return points every `spacing_m` metres along the usable roads, their ends included."""
+    usable = np.flatnonzero(roads.usable).astype(np.int32)
+    coordinates, index = roads.lines(usable)
+    plane = coordinates * np.array(roads.plane_scale)
+    if not len(plane):
+        return _Samples(usable, np.zeros(0), plane)
+    delta = np.diff(plane, axis=0)
+    step = np.where(np.diff(index) == 0, np.hypot(delta[:, 0], delta[:, 1]), 0.0)
+    along = np.concatenate(([0.0], np.cumsum(step)))
+    first = np.searchsorted(index, np.arange(usable.size), side="left")
+    last = np.searchsorted(index, np.arange(usable.size), side="right") - 1
+    length = along[last] - along[first]
+    count = np.maximum(np.ceil(length / spacing_m), 1).astype(np.int64) + 1
+    row = np.repeat(np.arange(usable.size), count)
+    number = gather_ranges(np.zeros(usable.size, np.int64), count)
+    fraction = number / (count[row] - 1)
+    at = along[first][row] + fraction * length[row]
+    # A little inside each line's own stretch, so that ends do not jump to the next line.
+    at = np.clip(at, along[first][row], along[last][row])
+    x, y = (np.interp(at, along, plane[:, axis]) for axis in (0, 1))
+    jump = at >= along[last][row]
+    x[jump], y[jump] = plane[last][row][jump].T
+    return _Samples(usable[row].astype(np.int32), fraction, np.column_stack((x, y)))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Cells in plane metres; a cell's number is row × columns + column."""
+
+    x: Floats
+    y: Floats
+    cells: Longs  # numbers of the cells near a road, in the order of the targets
+
+    @classmethod
+    def over(cls, samples: _Samples, *, cell_m: float, margin_m: float) -> "_Grid":
+        """Return a grid over the roads and a margin, aligned on multiples of the cell."""
+        if not len(samples.xy):
+            return cls(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+        low = np.floor((np.min(samples.xy, axis=0) - margin_m) / cell_m) - 1
+        high = np.ceil((np.max(samples.xy, axis=0) + margin_m) / cell_m) + 1
+        x, y = (np.arange(low[axis], high[axis] + 1) * cell_m for axis in (0, 1))
+        return cls(x, y, np.zeros(0, np.int64))
+
+    def places(self, samples: _Samples, *, walk_m: float, walk_kph: float) -> Snapped:
+        """Snap the cells to their nearest road; those too far to walk are left out."""
+        centres = np.stack(np.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)
+        if not len(centres):
+            return samples.places(self.cells, walk_m=np.zeros(0), walk_kph=walk_kph)
+        walk, nearest = KDTree(samples.xy).query(centres, distance_upper_bound=walk_m, workers=-1)
+        near = np.flatnonzero(np.isfinite(walk))
+        object.__setattr__(self, "cells", near)
+        return samples.places(nearest[near], walk_m=walk[near], walk_kph=walk_kph)
+
+
+def _contours(
+    grid: _Grid, field: sp.csr_array, site: int, cutoffs: list[float]
+) -> list[shapely.Geometry]:
+    """Return the contours of one site's field of minutes, smallest cutoff first."""
+    found = slice(field.indptr[site], field.indptr[site + 1])
+    if found.start == found.stop:
+        return [shapely.MultiPolygon()] * len(cutoffs)
+    rows, columns = np.divmod(grid.cells[field.indices[found]], grid.x.size)
+    top, left = rows.min() - 1, columns.min() - 1
+    shape = (rows.max() - top + 2, columns.max() - left + 2)
+    surface = np.full(shape, (max(cutoffs) + _BEYOND_MIN) * _DS_A_MINUTE, np.float64)
+    surface[rows - top, columns - left] = field.data[found]
+    generator = contourpy.contour_generator(
+        grid.x[left : left + shape[1]],
+        grid.y[top : top + shape[0]],
+        surface,
+        fill_type=contourpy.FillType.OuterOffset,
+    )
+    return [_area(*generator.filled(-1.0, cutoff * _DS_A_MINUTE)) for cutoff in cutoffs]
+
+
+def _area(points: list[Floats], offsets: list[NDArray[np.uint32]]) -> shapely.Geometry:
+    """Return the filled contours as one valid multipolygon."""
+    shapes = []
+    for xy, offset in zip(points, offsets, strict=True):
+        rings = np.repeat(np.arange(offset.size - 1), np.diff(offset).astype(np.int64))
+        lines = shapely.linearrings(xy, indices=rings)
+        shapes.append(shapely.polygons(lines[0], holes=lines[1:]))
+    return _multipolygon(shapely.multipolygons(shapes))
+
+
+def _multipolygon(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return a shape as a valid multipolygon, whatever a repair made of it."""
+    if not shape.is_valid:
+        shape = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+
+
+def _buffered_streets(
+    samples: _Samples, field: sp.csr_array, site: int, cutoffs: list[float]
+) -> list[shapely.Geometry]:
+    """Return the reached pieces of streets, buffered, smallest cutoff first."""
+    found = slice(field.indptr[site], field.indptr[site + 1])
+    sample, ds = field.indices[found], field.data[found]
+    shapes = []
+    for cutoff in cutoffs:
+        reached = sample[ds <= cutoff * _DS_A_MINUTE]
+        follows = (np.diff(reached) == 1) & (np.diff(samples.segment[reached]) == 0)
+        a, b = reached[:-1][follows], reached[1:][follows]
+        pieces = shapely.linestrings(np.stack((samples.xy[a], samples.xy[b]), axis=1))
+        merged = shapely.line_merge(shapely.multilinestrings(pieces))
+        shapes.append(_multipolygon(shapely.buffer(merged, _STREET_BUFFER_M, quad_segs=3)))
+    return shapes
