@@ -222,10 +222,13 @@ class _Grid:
         """Return a grid over the roads and a margin, aligned on multiples of the cell."""
         if not len(samples.xy):
             return cls(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
-        low = np.floor((np.min(samples.xy, axis=0) - margin_m) / cell_m) - 1
-        high = np.ceil((np.max(samples.xy, axis=0) + margin_m) / cell_m) + 1
-        x, y = (np.arange(low[axis], high[axis] + 1) * cell_m for axis in (0, 1))
-        return cls(x, y, np.zeros(0, np.int64))
+        sides = []
+        for axis in (0, 1):
+            values = samples.xy[:, axis]
+            low = np.floor((values.min() - margin_m) / cell_m) - 1
+            high = np.ceil((values.max() + margin_m) / cell_m) + 1
+            sides.append(np.arange(low, high + 1) * cell_m)
+        return cls(sides[0], sides[1], np.zeros(0, np.int64))
 
     def places(self, samples: _Samples, *, walk_m: float, walk_kph: float) -> Snapped:
         """Snap the cells to their nearest road; those too far to walk are left out."""

@@ -5,7 +5,8 @@ speeds.
 """
 
 from planner.network._read import read_osm
+from planner.network._rules import CLASSES
 from planner.network.graph import Adjacency, RoadNetwork
 from planner.network.profiles import PROFILES, Profile
 
-__all__ = ["PROFILES", "Adjacency", "Profile", "RoadNetwork", "read_osm"]
+__all__ = ["CLASSES", "PROFILES", "Adjacency", "Profile", "RoadNetwork", "read_osm"]

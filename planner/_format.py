@@ -1,0 +1,123 @@
+"""Numbers as a French reader writes them: `12 345,6`, `87,4 %`, `1 234 567 €`.
+
+Every number shown to a reader passes here, so that a browser's own language never decides.
+Thousands are parted by a narrow no-break space (U+202F); `%`, `€` and units follow a no-break
+space (U+00A0). What is missing or infinite reads "n. d." (non disponible).
+"""
+
+import datetime as dt
+import math
+
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal, format_percent
+
+UNKNOWN = "n.\N{NO-BREAK SPACE}d."
+_LOCALE = "fr"
+
+
+def number(value: float, *, decimals: int = 0) -> str:
+    """Return `value` with a decimal comma and parted thousands.
+
+    Parameters
+    ----------
+    value
+        The number; missing or infinite gives "n. d.".
+    decimals
+        Digits after the comma, always all of them.
+
+    Returns
+    -------
+    str
+        The text; a value that rounds to nothing has no minus sign.
+
+    Examples
+    --------
+    >>> number(12345.64, decimals=1).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    '12 345,6'
+    >>> number(-0.2)
+    '0'
+    """
+    value = float(value)
+    if not math.isfinite(value):
+        return UNKNOWN
+    rounded = round(value, decimals) + 0.0  # -0.0 + 0.0 is 0.0
+    return format_decimal(rounded, format=_pattern(decimals), locale=_LOCALE)
+
+
+def percent(share: float, *, decimals: int = 1) -> str:
+    """Return a share as a percentage that never rounds up to all, nor down to none.
+
+    Parameters
+    ----------
+    share
+        Between 0 and 1, as a rule; missing gives "n. d.".
+    decimals
+        Digits after the comma.
+
+    Returns
+    -------
+    str
+        The text. 0,9999 reads `99,9 %`, as some are left out; only 1 reads `100 %`.
+
+    Examples
+    --------
+    >>> [percent(share).replace("\N{NO-BREAK SPACE}", " ") for share in (0.874, 0.9999, 1, 0)]
+    ['87,4 %', '99,9 %', '100 %', '0 %']
+    """
+    share = float(share)
+    if not math.isfinite(share):
+        return UNKNOWN
+    least = 10.0 ** -(decimals + 2)
+    if 0 < share < 1:
+        share = min(max(round(share, decimals + 2), least), 1 - least)
+        return format_percent(
+            share, format=f"{_pattern(decimals)}\N{NO-BREAK SPACE}%", locale=_LOCALE
+        )
+    exact = 0 if share in {0, 1} else decimals
+    return format_percent(share, format=f"{_pattern(exact)}\N{NO-BREAK SPACE}%", locale=_LOCALE)
+
+
+def euros(value: float) -> str:
+    """Return an amount in whole euros.
+
+    Examples
+    --------
+    >>> euros(1234567).replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")
+    '1 234 567 €'
+    """
+    if not math.isfinite(value):
+        return UNKNOWN
+    return format_currency(
+        round(value) + 0,
+        "EUR",
+        format="#,##0\N{NO-BREAK SPACE}¤",
+        locale=_LOCALE,
+        currency_digits=False,
+    )
+
+
+def minutes(value: float) -> str:
+    """Return a time in minutes, with a decimal only where there is one.
+
+    Examples
+    --------
+    >>> [minutes(value).replace("\N{NO-BREAK SPACE}", " ") for value in (10.0, 12.5)]
+    ['10 min', '12,5 min']
+    """
+    decimals = 0 if float(value).is_integer() else 1
+    return f"{number(value, decimals=decimals)}\N{NO-BREAK SPACE}min"
+
+
+def day(value: dt.date) -> str:
+    """Return a date in words.
+
+    Examples
+    --------
+    >>> day(dt.date(2026, 3, 1))
+    '1 mars 2026'
+    """
+    return format_date(value, format="d MMMM y", locale=_LOCALE)
+
+
+def _pattern(decimals: int) -> str:
+    return "#,##0" + ("." + "0" * decimals if decimals else "")

@@ -1,0 +1,172 @@
+"""The command line: `planner plan`, `planner build`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from planner._errors import PlannerError
+
+if TYPE_CHECKING:
+    from planner.plan import Plan
+
+EXIT_FAILED, EXIT_NOT_PROVEN, EXIT_INTERRUPTED = 1, 3, 130
+
+app = typer.Typer(
+    help="Planifie un réseau de tiers-lieux ruraux sur les routes d'OpenStreetMap.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_STAGES = {
+    "roads": "Lecture des routes",
+    "demand": "Habitants et lieux",
+    "minutes": "Temps de trajet",
+    "optimum": "Choix des sites",
+    "certificate": "Vérification",
+    "isochrones": "Isochrones",
+    "indicators": "Couverture",
+    "files": "Écriture",
+}
+
+
+@app.callback()
+def _root() -> None:
+    """Planifie un réseau de tiers-lieux ruraux."""
+
+
+@app.command()
+def plan(
+    territory: Annotated[
+        str, typer.Argument(help="Nom d'un territoire livré, ou dossier d'un territoire.")
+    ] = "liechtenstein",
+    scenario: Annotated[
+        Path | None, typer.Option(help="Fichier TOML ; sans lui, les valeurs par défaut.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Dossier de sortie ; plan-TERRITOIRE par défaut.")
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Écrire même dans un dossier qui contient autre chose."),
+    ] = False,
+) -> None:
+    """Place les sites d'un territoire et écrit la carte et les tableaux."""
+    from planner import scenarios
+    from planner import territory as territories
+    from planner._files import slug
+
+    settings = scenarios.read_scenario(scenario) if scenario else scenarios.Scenario()
+    home = territories.read(territory)
+    suffix = f"-{slug(settings.name)}" if scenario else ""
+    folder = out or Path(f"plan-{slug(home.name)}{suffix}")
+    with _progress() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(_STAGES[stage], total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        result = scenarios.run(home, settings, progress=report)
+        report("files", 0, 1)
+        result.save(folder, overwrite=overwrite)
+        report("files", 1, 1)
+    _summary(result, folder)
+    if not result.proven:
+        raise typer.Exit(EXIT_NOT_PROVEN)
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Argument(help="Dossier du territoire à créer.")],
+    title: Annotated[str, typer.Option(help="Nom du territoire pour les lecteurs.")],
+    pbf: Annotated[Path | None, typer.Option(help="Fichier OpenStreetMap.")] = None,
+    populations: Annotated[
+        Path | None, typer.Option(help="CSV : population des communes d'OpenStreetMap.")
+    ] = None,
+    communes: Annotated[Path | None, typer.Option(help="CSV des communes.")] = None,
+    residents: Annotated[Path | None, typer.Option(help="CSV des carreaux habités.")] = None,
+    premises: Annotated[Path | None, typer.Option(help="CSV des lieux.")] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(help="CSV du registre : éditeur, licence, date de chaque fichier."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remplacer un territoire existant.")
+    ] = False,
+) -> None:
+    """Construit un territoire à partir de fichiers locaux."""
+    from planner import territory as territories
+
+    home = territories.build(
+        out,
+        title=title,
+        pbf=pbf,
+        populations=populations,
+        communes=communes,
+        residents=residents,
+        premises=premises,
+        sources=sources,
+        overwrite=overwrite,
+    )
+    Console().print(
+        f"{escape(home.title)} : {len(home.communes)} communes, {len(home.residents)} points "
+        f"habités, {len(home.premises)} lieux, dans {escape(str(out))}"
+    )
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _summary(result: "Plan", folder: Path) -> None:
+    """Print what the plan is, how good, how sure, and how long it took."""
+    from planner import _format
+    from planner.maps._words import TIERS
+
+    console = Console()
+    sites = Table(title=f"{escape(result.title)} : scénario « {escape(result.scenario.name)} »")
+    for heading in ("Niveau", "Site", "Commune", "Habitants"):
+        sites.add_column(heading, justify="right" if heading == "Habitants" else "left")
+    order = list(TIERS)
+    for _, site in sorted(
+        result.sites.iterrows(), key=lambda item: (order.index(item[1]["tier"]), item[0])
+    ):
+        row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
+        sites.add_row(*map(escape, row), _format.number(site["residents_mesh"]))
+    console.print(sites)
+    for label, value in result.figures():
+        console.print(f"{label} : [bold]{value}[/bold]")
+    console.print(result.proof)
+    for note in result.notes:
+        console.print(escape(note), style="yellow")
+    stages = ", ".join(
+        f"{_STAGES[stage].lower()} {seconds:.2f}" for stage, seconds in result.seconds.items()
+    )
+    console.print(f"Secondes : {stages}", style="dim")
+    console.print(f"Carte : {escape(str(folder / 'carte.html'))}")
+
+
+def main() -> None:
+    """Run the command line; refuse with one message, and never a traceback, what is the user's."""
+    try:
+        app()
+    except (PlannerError, OSError) as error:
+        Console(stderr=True, highlight=False).print(f"Erreur : {escape(str(error))}", style="red")
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

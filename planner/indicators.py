@@ -1,0 +1,87 @@
+"""What a plan gives to whom: coverage by commune, by site, and the people left outside."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from planner.travel import TravelTimes
+
+
+def covered(
+    minutes: TravelTimes, tier: pd.Series, *, cutoff_min: float, tiers: tuple[str, ...]
+) -> pd.Series:
+    """Return which demand points are within some minutes of an open site.
+
+    Parameters
+    ----------
+    minutes
+        From demand points to candidate sites.
+    tier
+        Tier of each open site, by id.
+    cutoff_min
+        Minutes.
+    tiers
+        The tiers that count.
+
+    Returns
+    -------
+    Series
+        True or False by demand point.
+    """
+    opened = minutes.destinations.isin(tier.index[tier.isin(tiers)])
+    number = minutes.within(cutoff_min).astype(np.int32) @ opened.astype(np.int32)
+    return pd.Series(number > 0, index=minutes.origins)
+
+
+def by_site(
+    minutes: TravelTimes, tier: pd.Series, residents: pd.Series, *, cutoff_min: float
+) -> pd.Series:
+    """Return the residents within some minutes of each open site; people may count for several.
+
+    Parameters
+    ----------
+    minutes, tier
+        As in :func:`covered`.
+    residents
+        People at each demand point.
+    cutoff_min
+        Minutes.
+
+    Returns
+    -------
+    Series
+        Residents by site, in the order of `tier`.
+    """
+    total = residents.to_numpy() @ minutes.within(cutoff_min).astype(np.float64)
+    return pd.Series(total, index=minutes.destinations).reindex(tier.index).round(2)
+
+
+def by_commune(
+    demand: gpd.GeoDataFrame, communes: gpd.GeoDataFrame, *, layers: dict[str, pd.Series]
+) -> gpd.GeoDataFrame:
+    """Return the coverage of each commune.
+
+    Parameters
+    ----------
+    demand
+        Demand points: commune, residents.
+    communes
+        Index code; name, population, geometry.
+    layers
+        By name, which demand points are covered.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index code, sorted; name, population, residents (on demand points), and per layer
+        ``covered_<name>`` (people) and ``share_<name>`` (0-1, NaN where nobody lives), geometry.
+    """
+    table = communes.sort_index()[["name", "population", "geometry"]].copy()
+    people = demand["residents"].groupby(demand["commune"]).sum()
+    table["residents"] = people.reindex(table.index).fillna(0.0).round(2)
+    for name, inside in layers.items():
+        served = demand["residents"].where(inside.reindex(demand.index), 0.0)
+        total = served.groupby(demand["commune"]).sum().reindex(table.index).fillna(0.0)
+        table[f"covered_{name}"] = total.round(2)
+        table[f"share_{name}"] = total / table["residents"].where(table["residents"] > 0)
+    return table

@@ -1,0 +1,98 @@
+"""Maps that elected members open with no network: the only module that imports Folium.
+
+::
+
+    plan_map ── _scene    the input, checked, in the order it is shown
+             ── _layers   the Folium map: its script and its element
+             ── _page     the document around it, autonomous and closed to any other script
+
+Shapes are in `_shapes`, names and looks in `_words`. All text passes `planner._html`.
+"""
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+
+from planner.maps import _layers, _page, _scene
+
+
+def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the call
+    *,
+    title: str,
+    sites: gpd.GeoDataFrame,
+    isochrones: gpd.GeoDataFrame,
+    communes: gpd.GeoDataFrame,
+    roads: gpd.GeoDataFrame | None,
+    uncovered: gpd.GeoDataFrame | None,
+    mesh_min: float,
+    structuring_min: float,
+    figures: Sequence[tuple[str, str]],
+    proven: str,
+    estimated: bool,
+    attribution: Sequence[str],
+) -> str:
+    """Return a plan's map as one HTML page that loads nothing and runs no script but ours.
+
+    The same input gives the same text.
+
+    Parameters
+    ----------
+    title
+        What the page is called, territory and scenario.
+    sites
+        Points, index = site id; `name`, `tier` ("structuring", "mini" or "corpoworking"), `kind`,
+        `commune` (its name), `status`, `seats`, `residents_mesh` (residents within `mesh_min`).
+    isochrones
+        Polygons; `site`, `tier`, `minutes`.
+    communes
+        Polygons, or points where no boundary is known, index = code; `name`, `population`,
+        `covered_mesh` and `covered_structuring` (residents), `share_mesh` and
+        `share_structuring` (0-1, missing where nobody lives).
+    roads
+        Lines with their `highway` class; None where there is no road file.
+    uncovered
+        Points with their `residents`, more than `mesh_min` from every site; or None.
+    mesh_min, structuring_min
+        Minutes to any site, and to a structuring site, within which a resident is covered.
+    figures
+        Headline figures, label and value, already formatted.
+    proven
+        Whether the plan is proven optimal, in words.
+    estimated
+        Whether times are estimates; the page then says so everywhere it shows a time.
+    attribution
+        The sources, one line each.
+
+    Returns
+    -------
+    str
+        The whole HTML text.
+
+    Raises
+    ------
+    InputError
+        When a frame lacks a column or a coordinate reference system, has a geometry that cannot
+        be drawn or an unknown tier, or an isochrone belongs to no site.
+    """
+    frames = {
+        "sites": sites,
+        "isochrones": isochrones,
+        "communes": communes,
+        "roads": roads,
+        "uncovered": uncovered,
+    }
+    scene = _scene.scene(
+        frames=frames,
+        title=title,
+        mesh_min=mesh_min,
+        structuring_min=structuring_min,
+        figures=figures,
+        proven=proven,
+        estimated=estimated,
+        attribution=attribution,
+    )
+    element, script = _layers.drawn(scene)
+    return _page.written(scene, element=element, script=script)
+
+
+__all__ = ["plan_map"]

@@ -1,0 +1,163 @@
+"""What a map is about: the checked input, in web Mercator, in the order it is shown."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from planner._errors import InputError
+from planner.maps._shapes import MERCATOR, Extent, extent
+from planner.maps._words import TIERS
+
+_COLUMNS = {
+    "sites": ["name", "tier", "kind", "commune", "status", "seats", "residents_mesh"],
+    "isochrones": ["site", "tier", "minutes"],
+    "communes": [
+        "name",
+        "population",
+        "covered_mesh",
+        "share_mesh",
+        "covered_structuring",
+        "share_structuring",
+    ],
+    "roads": ["highway"],
+    "uncovered": ["residents"],
+}
+_SURROUNDINGS = 2500.0  # metres
+_POLYGONS = ("Polygon", "MultiPolygon")
+_SHAPES = {
+    "sites": ("Point",),
+    "isochrones": _POLYGONS,
+    "communes": (*_POLYGONS, "Point"),
+    "roads": ("LineString", "MultiLineString"),
+    "uncovered": ("Point",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Everything `planner.maps.plan_map` was given, ready to be drawn."""
+
+    title: str
+    sites: gpd.GeoDataFrame
+    isochrones: gpd.GeoDataFrame
+    communes: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame
+    uncovered: gpd.GeoDataFrame
+    mesh_min: float
+    structuring_min: float
+    figures: Sequence[tuple[str, str]]
+    proven: str
+    estimated: bool
+    attribution: Sequence[str]
+
+    @property
+    def view(self) -> Extent:
+        """The extent of the communes and the sites; a village stands for its surroundings."""
+        room = _SURROUNDINGS if (self.communes.geom_type == "Point").any() else 0.0
+        return extent(self.communes, self.sites, room=room)
+
+    def sites_of(self, tier: str) -> gpd.GeoDataFrame:
+        """Return the sites of one tier; their index is their number on the map."""
+        return self.sites[self.sites["tier"] == tier]
+
+
+def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene:  # noqa: ANN401
+    """Check the frames and return them as a scene.
+
+    Parameters
+    ----------
+    frames
+        The five frames of `plan_map` by name.
+    rest
+        Its other arguments.
+
+    Returns
+    -------
+    Scene
+        Frames hold the columns shown and nothing else; sites are in the order of their tiers,
+        communes in that of the French alphabet, both numbered from 0; isochrones name their site
+        by its number.
+
+    Raises
+    ------
+    InputError
+        With every fault found.
+    """
+    given = {name: _empty(name) if frame is None else frame for name, frame in frames.items()}
+    faults = [fault for name, frame in given.items() for fault in _faults(name, frame)]
+    _refuse(faults)
+    shown: dict[str, Any] = {name: _shown(name, frame) for name, frame in given.items()}
+    sites = _ordered(shown["sites"], ranks=list(TIERS))
+    number = {site: n for n, site in enumerate(sites.index)}
+    zones = shown["isochrones"]
+    strangers = sorted({str(site) for site in zones["site"] if site not in number})
+    _refuse([f"isochrones: no such site: {', '.join(strangers)}"] if strangers else [])
+    shown["isochrones"] = zones.assign(site=[number[site] for site in zones["site"]])
+    shown["sites"] = sites.reset_index(drop=True)
+    shown["communes"] = _ordered(shown["communes"]).reset_index(drop=True)
+    return Scene(**shown, **rest)
+
+
+def words(value: object) -> str:
+    """Return a cell as text: nothing where it is missing."""
+    return "" if value is None or value is pd.NA or value != value else str(value)  # noqa: PLR0124
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise InputError(f"The map cannot be drawn: {'; '.join(faults)}.")
+
+
+def _faults(name: str, frame: gpd.GeoDataFrame) -> list[str]:
+    """Return what is wrong with one frame."""
+    faults = []
+    missing = [column for column in _COLUMNS[name] if column not in frame.columns]
+    if missing:
+        faults.append(f"{name}: missing columns {', '.join(missing)}")
+    if frame.crs is None:
+        faults.append(f"{name}: no coordinate reference system")
+    if not frame.index.is_unique:
+        faults.append(f"{name}: the same index twice")
+    kinds = set(frame.geom_type[~(frame.geometry.isna() | frame.geometry.is_empty)])
+    if not kinds <= set(_SHAPES[name]):
+        faults.append(f"{name}: geometry must be {' or '.join(_SHAPES[name])}, not {sorted(kinds)}")
+    if "tier" in frame and "tier" in _COLUMNS[name] and not set(frame["tier"]) <= set(TIERS):
+        faults.append(f"{name}: a tier is one of {', '.join(TIERS)}")
+    return faults
+
+
+def _empty(name: str) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({column: [] for column in _COLUMNS[name]}, geometry=[], crs=MERCATOR)
+
+
+def _shown(name: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Keep the columns shown and the rows that can be drawn, in web Mercator."""
+    geometry = frame.geometry.to_crs(MERCATOR)
+    columns = {column: frame[column] for column in _COLUMNS[name]}
+    lean = gpd.GeoDataFrame(columns, geometry=geometry, crs=MERCATOR)
+    drawn = ~(lean.geometry.isna() | lean.geometry.is_empty)
+    finite = np.isfinite(lean.geometry.bounds.to_numpy()).all(axis=1)
+    if (drawn & ~finite).any() or (name in {"sites", "communes"} and not drawn.all()):
+        rows = ", ".join(str(row) for row in lean.index[~(drawn & finite)])
+        raise InputError(f"The map cannot be drawn: {name}: no usable geometry for {rows}.")
+    return lean[drawn]
+
+
+def _ordered(frame: gpd.GeoDataFrame, *, ranks: Sequence[str] = ()) -> gpd.GeoDataFrame:
+    """Return the rows by tier if there are tiers, then by name, then by index."""
+    keys = [
+        (ranks.index(row["tier"]) if ranks else 0, _collation(words(row["name"])), str(index))
+        for index, row in frame.iterrows()
+    ]
+    return frame.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+def _collation(name: str) -> str:
+    """Return a sort key in which accents and capitals do not count."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return f"{plain.casefold()}\0{name}"

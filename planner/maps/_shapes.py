@@ -1,0 +1,116 @@
+"""Geometry as a web map wants it: simplified to what the eye sees, longitude and latitude."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+MERCATOR = "EPSG:3857"
+_STEPS = 4000
+_DECIMALS = 5  # about one metre
+_MARGIN = 0.15
+_AREAS = (3, 6)  # polygon, multipolygon
+_ATTEMPTS = 16
+
+Feature = dict[str, Any]
+Shapes = NDArray[np.object_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """The part of the world a map shows, in web Mercator metres."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def detail(self) -> float:
+        """The size of what is too small to be seen, even after zooming in a few times."""
+        return float(np.hypot(self.east - self.west, self.north - self.south)) / _STEPS
+
+    @property
+    def window(self) -> tuple[float, float, float, float]:
+        """The extent and a margin, beyond which roads are cut."""
+        dx, dy = _MARGIN * (self.east - self.west), _MARGIN * (self.north - self.south)
+        return (self.west - dx, self.south - dy, self.east + dx, self.north + dy)
+
+    @property
+    def corners(self) -> list[list[float]]:
+        """South-west and north-east as latitude and longitude."""
+        points = lonlat(shapely.points([[self.west, self.south], [self.east, self.north]]))
+        return [[float(point.y), float(point.x)] for point in points]
+
+
+def extent(*frames: gpd.GeoDataFrame, room: float = 0.0) -> Extent:
+    """Return the extent of all the frames, in web Mercator, and some room around it."""
+    bounds = np.array([frame.total_bounds for frame in frames])
+    low, high = np.nanmin(bounds[:, :2], axis=0), np.nanmax(bounds[:, 2:], axis=0)
+    around = np.maximum(room, (1000.0 - (high - low)) / 2)  # a lone point still makes a map
+    (west, south), (east, north) = low - around, high + around
+    return Extent(west=float(west), south=float(south), east=float(east), north=float(north))
+
+
+def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
+    """Simplify shapes to what the eye sees, and further until they hold so few vertices.
+
+    Parameters
+    ----------
+    shapes
+        Lines or polygons; polygons that cover an area together stay without a gap between them.
+    detail
+        The distance in metres below which nothing shows.
+    vertices
+        How many all the shapes may hold, about 20 bytes each in the page.
+
+    Returns
+    -------
+    Shapes
+        The shapes, in the same order.
+    """
+    areas = bool(np.isin(shapely.get_type_id(shapes), _AREAS).all())
+    covers = areas and len(shapes) > 1 and shapely.coverage_is_valid(shapes)
+    for coarser in detail * 1.5 ** np.arange(_ATTEMPTS):
+        leaner: Shapes = (
+            shapely.coverage_simplify(shapes, coarser)
+            if covers
+            else shapely.simplify(shapes, coarser, preserve_topology=areas)
+        )
+        if shapely.get_num_coordinates(leaner).sum() <= vertices:
+            break
+    return leaner
+
+
+def joined(lines: Shapes, *, view: Extent) -> Any:  # noqa: ANN401 - any kind of lines
+    """Return the lines inside the view as one shape, joined end to end."""
+    inside = shapely.get_parts(shapely.clip_by_rect(lines, *view.window))
+    return shapely.line_merge(shapely.multilinestrings(inside[shapely.get_type_id(inside) == 1]))
+
+
+def together(areas: Shapes) -> Any:  # noqa: ANN401 - any kind of area
+    """Return the areas as one shape."""
+    return shapely.union_all(shapely.make_valid(areas))
+
+
+def lonlat(shapes: Shapes) -> Shapes:
+    """Return web Mercator shapes as longitude and latitude, rounded to what the web needs."""
+    degrees = gpd.GeoSeries(shapes, crs=MERCATOR).to_crs("EPSG:4326").to_numpy()
+    rounded: Shapes = shapely.transform(degrees, lambda xy: np.round(xy, _DECIMALS))
+    return rounded
+
+
+def features(shapes: Shapes, properties: list[dict[str, Any]]) -> Feature:
+    """Return a GeoJSON collection of web Mercator shapes; its ids count from 0."""
+    pairs = zip(shapely.to_geojson(lonlat(shapes)), properties, strict=True)
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "id": n, "properties": values, "geometry": json.loads(text)}
+            for n, (text, values) in enumerate(pairs)
+        ],
+    }

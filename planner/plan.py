@@ -1,0 +1,295 @@
+"""A plan as a value, and the files it is handed over in."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from planner import _format, maps
+from planner._errors import InputError
+from planner._files import safe_cell, write_text
+from planner.certificate import Certificate
+from planner.coverage import Stage
+from planner.maps._words import KINDS, STATUSES
+from planner.maps._words import TIERS as TIER_WORDS
+
+if TYPE_CHECKING:
+    from planner.scenarios import Scenario
+
+FILES = ("carte.html", "communes.csv", "sites.csv", "plan.json")
+FORMAT = "planner-plan-1"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """A network of sites, what it gives, and how sure it is.
+
+    Attributes
+    ----------
+    territory, title
+        Name of the territory, and how people call it.
+    scenario
+        Every number the plan was asked with.
+    sites
+        Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
+        geometry (points, EPSG:4326).
+    communes
+        Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
+    isochrones
+        Columns site, tier, minutes, geometry; EPSG:4326.
+    outside
+        Demand points beyond the mesh minutes of every site; EPSG:4326.
+    roads
+        Lines with their class (highway), or None where times are estimates.
+    ledger
+        Money by payer, commune and year; None until the territory has costs.
+    indicators
+        Headline figures by name.
+    certificate
+        The independent check.
+    stages
+        The layers of the optimum.
+    sources
+        The register of the territory.
+    attribution
+        What must be credited.
+    digest
+        Of the territory.
+    notes
+        What a reader must know: estimates, places beyond the roads.
+    estimated
+        Whether times are estimates.
+    seconds
+        By stage of the run; never written, as outputs are the same bytes every time.
+    """
+
+    territory: str
+    title: str
+    scenario: "Scenario"
+    sites: gpd.GeoDataFrame = field(repr=False)
+    communes: gpd.GeoDataFrame = field(repr=False)
+    isochrones: gpd.GeoDataFrame = field(repr=False)
+    outside: gpd.GeoDataFrame = field(repr=False)
+    roads: gpd.GeoDataFrame | None = field(repr=False)
+    indicators: Mapping[str, float]
+    certificate: Certificate = field(repr=False)
+    stages: tuple[Stage, ...] = field(repr=False)
+    sources: pd.DataFrame = field(repr=False)
+    attribution: tuple[str, ...] = field(repr=False)
+    digest: str = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+    estimated: bool
+    seconds: Mapping[str, float] = field(repr=False)
+    ledger: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every stage of the optimum is proven."""
+        return self.certificate.proven
+
+    @property
+    def proof(self) -> str:
+        """How sure the plan is, in French words for every map and table."""
+        if self.proven:
+            return "Optimum prouvé"
+        widest = max(stage.gap for stage in self.stages)
+        return f"Optimum non prouvé : écart d’au plus {_format.percent(widest)}"
+
+    def figures(self) -> list[tuple[str, str]]:
+        """Return the headline figures, label and value, in French."""
+        mesh = _format.minutes(self.scenario.mesh_min)
+        far = _format.minutes(self.scenario.structuring_min)
+        return [
+            (f"Habitants à {mesh} d’un site", _format.percent(self.indicators["share_mesh"])),
+            (
+                f"Habitants à {far} d’un site structurant",
+                _format.percent(self.indicators["share_structuring"]),
+            ),
+            ("Sites du réseau", _format.number(len(self.sites))),
+            (f"Habitants à plus de {mesh}", _format.number(self.indicators["residents_outside"])),
+        ]
+
+    def map(self) -> str:
+        """Return the map as one autonomous HTML page."""
+        sites = self.sites.assign(commune=self.sites["commune_name"])
+        return maps.plan_map(
+            title=f"{self.title} : scénario « {self.scenario.name} »",
+            sites=sites,
+            isochrones=self.isochrones,
+            communes=self.communes,
+            roads=self.roads,
+            uncovered=self.outside,
+            mesh_min=self.scenario.mesh_min,
+            structuring_min=self.scenario.structuring_min,
+            figures=self.figures(),
+            proven=self.proof,
+            estimated=self.estimated,
+            attribution=[*self.attribution, *self.notes],
+        )
+
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write the plan into a folder: map, tables and the whole as JSON.
+
+        All is made before anything is written, and each file takes its place whole.
+
+        Parameters
+        ----------
+        folder
+            Where to write. An earlier plan there is replaced.
+        overwrite
+            Write even into a folder that holds something else.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            When the folder is a file, or holds something that is no plan.
+        """
+        folder = Path(folder)
+        _check_folder(folder, overwrite=overwrite)
+        texts = dict(
+            zip(
+                FILES,
+                (self.map(), _communes_csv(self), _sites_csv(self), _json(self)),
+                strict=True,
+            )
+        )
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        return folder
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the name of a folder with --out.")
+    if overwrite or not folder.exists() or not any(folder.iterdir()):
+        return
+    try:
+        earlier = json.loads((folder / "plan.json").read_text("utf-8")).get("format") == FORMAT
+    except (OSError, ValueError, AttributeError):
+        earlier = False
+    if not earlier:
+        raise InputError(
+            f"{folder} holds something that is no plan; give another folder with --out, or "
+            "--overwrite to write there all the same."
+        )
+
+
+def _sites_csv(plan: Plan) -> str:
+    mesh = _format.minutes(plan.scenario.mesh_min)
+    rows = [
+        {
+            "identifiant": site_id,
+            "nom": site["name"],
+            "niveau": TIER_WORDS[site["tier"]].one,
+            "type de lieu": KINDS.get(site["kind"], site["kind"]),
+            "commune": site["commune_name"],
+            "code commune": site["commune"],
+            "statut": STATUSES.get(site["status"], site["status"]),
+            "places": int(site["seats"]),
+            f"habitants à {mesh}": float(site["residents_mesh"]),
+            "longitude": round(site.geometry.x, 6),
+            "latitude": round(site.geometry.y, 6),
+            "temps": _times_word(plan),
+        }
+        for site_id, site in plan.sites.iterrows()
+    ]
+    return _csv(rows)
+
+
+def _communes_csv(plan: Plan) -> str:
+    mesh, far = (
+        _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
+    )
+    rows = [
+        {
+            "code": code,
+            "commune": row["name"],
+            "population": int(row["population"]),
+            f"habitants à {mesh} d’un site": float(row["covered_mesh"]),
+            f"part à {mesh} d’un site": round(float(row["share_mesh"]), 4),
+            f"habitants à {far} d’un site structurant": float(row["covered_structuring"]),
+            f"part à {far} d’un site structurant": round(float(row["share_structuring"]), 4),
+            "temps": _times_word(plan),
+        }
+        for code, row in plan.communes.iterrows()
+    ]
+    return _csv(rows)
+
+
+def _times_word(plan: Plan) -> str:
+    return "temps estimés" if plan.estimated else "temps par la route"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    """Return a table as French spreadsheets open it: semicolons, decimal commas, a BOM."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=";", lineterminator="\r\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+    return "\N{ZERO WIDTH NO-BREAK SPACE}" + text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.10g}".replace(".", ",")  # noqa: PLR0124 - NaN
+    return safe_cell(value)
+
+
+def _json(plan: Plan) -> str:
+    """Return the whole plan as JSON, keys in order, no date and no duration in it."""
+    certificate = plan.certificate
+    content = {
+        "format": FORMAT,
+        "territory": {"name": plan.territory, "title": plan.title, "digest": plan.digest},
+        "scenario": plan.scenario.model_dump(mode="json"),
+        "travel_times": {
+            "estimated": plan.estimated,
+            "label": _times_word(plan),
+        },
+        "indicators": dict(plan.indicators),
+        "proven": plan.proven,
+        "proof": plan.proof,
+        "stages": [
+            {"name": s.name, "value": s.value, "bound": s.bound, "gap": s.gap, "proven": s.proven}
+            for s in plan.stages
+        ],
+        "certificate": {
+            "value": dict(certificate.value),
+            "solver_bound": dict(certificate.solver_bound),
+            "own_bound": {k: round(v, 2) for k, v in certificate.own_bound.items()},
+            "gap": dict(certificate.gap),
+            "independent": list(certificate.independent),
+        },
+        "sites": _records(plan.sites),
+        "communes": _records(plan.communes),
+        "sources": plan.sources.to_dict("records"),
+        "attribution": list(plan.attribution),
+        "notes": list(plan.notes),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _records(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    records = []
+    for key, row in frame.iterrows():
+        record: dict[str, Any] = {"id": key}
+        for name, value in row.items():
+            if name != frame.geometry.name:
+                plain = value.item() if hasattr(value, "item") else value
+                record[str(name)] = None if plain != plain else plain  # noqa: PLR0124 - NaN
+        if (frame.geom_type == "Point").all():
+            record |= {"lon": round(row.geometry.x, 7), "lat": round(row.geometry.y, 7)}
+        records.append(record)
+    return records

@@ -1,0 +1,418 @@
+"""A scenario holds every number; a run turns a territory and a scenario into a plan."""
+
+import difflib
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from planner import candidates as candidate_sites
+from planner import certificate, coverage, demand, indicators, isochrones, network, travel
+from planner._errors import InputError
+from planner._files import existing_file
+from planner.assumptions import DEFAULTS
+from planner.candidates import TIERS
+from planner.maps._words import KINDS
+from planner.network import PROFILES, RoadNetwork
+from planner.plan import Plan
+from planner.territory import Territory
+from planner.travel import TravelTimes
+
+StageProgress = Callable[[str, int, int], None]
+
+
+def _default(key: str) -> float:
+    return DEFAULTS[key].value
+
+
+class Scenario(BaseModel):
+    """Every number of a run, used once, written in every output.
+
+    Attributes
+    ----------
+    name
+        What outputs call it.
+    mesh_min
+        Minutes within which a resident should reach some site.
+    structuring_min
+        Minutes within which a resident should reach a structuring site.
+    near_min
+        Minutes that count as near, once the first two are as good as can be.
+    structuring_sites
+        Structuring sites to open, exactly.
+    mini_sites_max
+        Mini-coworks to open, at most.
+    corpoworking_sites_max
+        Corpoworking sites; fewer where there are fewer activity zones.
+    structuring_seats, mini_seats, corpoworking_seats
+        Seats of a site.
+    bourg_min_population
+        Inhabitants from which a commune is a bourg, that may hold a structuring site.
+    profile
+        Speed profile of the roads.
+    max_snap_m
+        Metres between a place and its road, at most.
+    walk_kph
+        Speed between a place and its road.
+    demand_cell_m
+        When given, residents are merged to a grid of this side.
+    forced, forbidden
+        Ids of premises that must, or must not, become a site.
+    time_limit_s
+        Seconds for the optimisation.
+
+    Examples
+    --------
+    >>> Scenario(mesh_min=8).mesh_min
+    8.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "base"
+    mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
+    structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
+    near_min: float = Field(default=_default("near_min"), gt=0, le=120)
+    structuring_sites: int = Field(default=int(_default("structuring_sites")), ge=0)
+    mini_sites_max: int = Field(default=int(_default("mini_sites_max")), ge=0)
+    corpoworking_sites_max: int = Field(default=int(_default("corpoworking_sites_max")), ge=0)
+    structuring_seats: int = Field(default=int(_default("structuring_seats")), ge=1)
+    mini_seats: int = Field(default=int(_default("mini_seats")), ge=1)
+    corpoworking_seats: int = Field(default=int(_default("corpoworking_seats")), ge=1)
+    bourg_min_population: int = Field(default=int(_default("bourg_min_population")), ge=0)
+    profile: str = "car"
+    max_snap_m: float = Field(default=_default("max_snap_m"), gt=0, le=10_000)
+    walk_kph: float = Field(default=_default("walk_kph"), gt=0, le=10)
+    demand_cell_m: float | None = Field(default=None, gt=0)
+    forced: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    time_limit_s: float = Field(default=60.0, gt=0)
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Seats by tier."""
+        return {tier: int(getattr(self, f"{tier}_seats")) for tier in TIERS}
+
+
+def read_scenario(path: Path | str) -> Scenario:
+    """Read a scenario from a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file; keys as the attributes of :class:`Scenario`.
+
+    Returns
+    -------
+    Scenario
+        The numbers, with defaults for what the file does not say.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or no TOML; when a key is unknown (the nearest is named), or a
+        value is out of its range. All faults are said at once.
+    """
+    path = existing_file(path, what="scenario")
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML in UTF-8: {error}.") from error
+    content.setdefault("name", path.stem)
+    try:
+        scenario = Scenario.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
+        raise InputError(f"{path}: {faults}.") from error
+    if scenario.profile not in PROFILES:
+        raise InputError(
+            f"{path}: profile = {scenario.profile!r}: choose one of {', '.join(PROFILES)}."
+        )
+    return scenario
+
+
+def _said(place: tuple[int | str, ...], message: str) -> str:
+    key = ".".join(map(str, place))
+    if message.startswith("Extra inputs"):
+        near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
+        return f"unknown key {key}; {hint}"
+    return f"{key}: {message[0].lower()}{message[1:]}"
+
+
+def run(
+    territory: Territory,
+    scenario: Scenario | None = None,
+    *,
+    progress: StageProgress | None = None,
+) -> Plan:
+    """Plan the network of a territory.
+
+    Roads, minutes, candidates, the optimum, its certificate, coverage and isochrones, in this
+    order; each is a public function of its own.
+
+    Parameters
+    ----------
+    territory
+        The territory.
+    scenario
+        The numbers; all defaults when left out.
+    progress
+        Called with a stage, what is done of it, and its total.
+
+    Returns
+    -------
+    Plan
+        With its certificate; nothing is written.
+
+    Raises
+    ------
+    InputError
+        When the scenario asks what the territory does not have.
+    SolveError
+        When no plan exists, none was found in time, or one does not stand up to its inputs.
+    """
+    scenario = scenario or Scenario()
+    clock = _Clock(progress)
+    with clock.stage("roads"):
+        roads = _roads(territory, scenario)
+    with clock.stage("demand"):
+        people = demand.residents(territory, cell_m=scenario.demand_cell_m)
+        places = candidate_sites.sites(
+            territory,
+            forced=scenario.forced,
+            forbidden=scenario.forbidden,
+            bourg_min_population=scenario.bourg_min_population,
+            seats=scenario.seats,
+        )
+    with clock.stage("minutes") as report:
+        minutes = _minutes(roads, scenario, (people, places), report)
+        case = _Case(territory, scenario, roads, people, places, minutes)
+    with clock.stage("optimum"):
+        solution = _solve(case)
+    with clock.stage("certificate"):
+        proof = _certify(case, solution)
+    with clock.stage("isochrones") as report:
+        sites = _sites(case, solution.tier)
+        areas = _isochrones(case, sites, report)
+    with clock.stage("indicators"):
+        served = _served(case, solution.tier)
+        figures = _figures(case, served)
+        communes = indicators.by_commune(people, territory.communes, layers=served)
+    return Plan(
+        territory=territory.name,
+        title=territory.title,
+        scenario=scenario,
+        sites=sites,
+        communes=communes.to_crs(4326),
+        isochrones=areas,
+        outside=people[~served["mesh"]].to_crs(4326),
+        roads=None if roads is None else road_lines(roads),
+        indicators=figures,
+        certificate=proof,
+        stages=solution.stages,
+        sources=territory.sources,
+        attribution=territory.attribution,
+        digest=territory.digest,
+        notes=_notes(case, figures),
+        estimated=minutes.estimated,
+        seconds=clock.seconds,
+    )
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a plan is made from, once minutes are known."""
+
+    territory: Territory
+    scenario: Scenario
+    roads: RoadNetwork | None
+    people: gpd.GeoDataFrame
+    places: gpd.GeoDataFrame
+    minutes: TravelTimes
+
+    @property
+    def limits(self) -> coverage.Limits:
+        """Sites of each tier; the corpoworking site only where there is an activity zone."""
+        free = self.places["status"] != "existing"
+        zones = int((self.places["corpoworking"] & free).sum())
+        most = {
+            "structuring": self.scenario.structuring_sites,
+            "mini": self.scenario.mini_sites_max,
+            "corpoworking": min(self.scenario.corpoworking_sites_max, zones),
+        }
+        return coverage.Limits(at_least=most | {"mini": 0}, at_most=most)
+
+
+class _Clock:
+    """Seconds by stage, and the caller's progress."""
+
+    def __init__(self, progress: StageProgress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        def report(done: int, total: int) -> None:
+            if self._progress is not None:
+                self._progress(name, done, total)
+
+        report(0, 1)
+        began = time.perf_counter()
+        yield report
+        self.seconds[name] = time.perf_counter() - began
+        report(1, 1)
+
+
+def _roads(territory: Territory, scenario: Scenario) -> RoadNetwork | None:
+    if territory.roads_path is None:
+        return None
+    return network.read_osm(territory.roads_path, profile=scenario.profile)
+
+
+def _minutes(
+    roads: RoadNetwork | None,
+    scenario: Scenario,
+    ends: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
+    report: Callable[[int, int], None],
+) -> TravelTimes:
+    """Return minutes on the roads, or estimates where there are none."""
+    longest = max(scenario.mesh_min, scenario.structuring_min, scenario.near_min)
+    if roads is None:
+        return travel.estimated_times(*ends, cutoff_min=longest)
+    return travel.times(
+        roads,
+        *ends,
+        cutoff_min=longest,
+        max_snap_m=scenario.max_snap_m,
+        walk_kph=scenario.walk_kph,
+        progress=report,
+    )
+
+
+def _solve(case: _Case) -> coverage.NetworkSolution:
+    return coverage.solve(
+        case.minutes,
+        case.people["residents"],
+        case.places,
+        limits=case.limits,
+        mesh_min=case.scenario.mesh_min,
+        structuring_min=case.scenario.structuring_min,
+        near_min=case.scenario.near_min,
+        time_limit_s=case.scenario.time_limit_s,
+    )
+
+
+def _certify(case: _Case, solution: coverage.NetworkSolution) -> certificate.Certificate:
+    layers = {
+        "mesh": (case.scenario.mesh_min, TIERS),
+        "structuring": (case.scenario.structuring_min, ("structuring",)),
+        "near": (case.scenario.near_min, TIERS),
+    }
+    claims = tuple(
+        certificate.Claim(stage.name, *layers[stage.name], stage.value, stage.bound)
+        for stage in solution.stages
+        if stage.name in layers
+    )
+    limits = case.limits
+    return certificate.certify(
+        solution.tier,
+        case.minutes,
+        case.people["residents"],
+        case.places,
+        claims=claims,
+        at_least=limits.at_least,
+        at_most=limits.at_most,
+        proven=solution.proven,
+    )
+
+
+def _sites(case: _Case, tier: pd.Series) -> gpd.GeoDataFrame:
+    """Return the open sites as the outputs show them."""
+    chosen = case.places.loc[tier.index]
+    people, mesh_min = case.people["residents"], case.scenario.mesh_min
+    unnamed = chosen["kind"].map(lambda kind: f"{KINDS.get(kind, kind)} sans nom".capitalize())
+    columns = {
+        "name": chosen["name"].where(chosen["name"].str.strip() != "", unnamed),
+        "tier": tier,
+        "kind": chosen["kind"],
+        "commune": chosen["commune"],
+        "commune_name": case.territory.communes["name"].reindex(chosen["commune"]).to_numpy(),
+        "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
+        "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
+        "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
+    }
+    return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
+
+
+def _isochrones(
+    case: _Case, sites: gpd.GeoDataFrame, report: Callable[[int, int], None]
+) -> gpd.GeoDataFrame:
+    cutoffs = (case.scenario.mesh_min,)
+    if case.roads is None:
+        areas = isochrones.estimated_polygons(sites, minutes=cutoffs)
+    else:
+        areas = isochrones.polygons(
+            case.roads,
+            sites,
+            minutes=cutoffs,
+            max_snap_m=case.scenario.max_snap_m,
+            walk_kph=case.scenario.walk_kph,
+            progress=report,
+        )
+    return areas.assign(tier=sites["tier"].reindex(areas["site"]).to_numpy())
+
+
+def _served(case: _Case, tier: pd.Series) -> dict[str, pd.Series]:
+    """Return which demand points each layer of service reaches."""
+    cutoffs = {
+        "mesh": (case.scenario.mesh_min, TIERS),
+        "structuring": (case.scenario.structuring_min, ("structuring",)),
+    }
+    return {
+        name: indicators.covered(case.minutes, tier, cutoff_min=cutoff, tiers=tiers)
+        for name, (cutoff, tiers) in cutoffs.items()
+    }
+
+
+def _figures(case: _Case, served: dict[str, pd.Series]) -> dict[str, float]:
+    people = case.people["residents"]
+    total = float(people.sum())
+    figures = {"residents": round(total, 2)}
+    for name, inside in served.items():
+        reached = float(people[inside].sum())
+        figures |= {f"covered_{name}": round(reached, 2), f"share_{name}": reached / total}
+    figures["residents_outside"] = round(total - figures["covered_mesh"], 2)
+    lost = people.reindex(case.minutes.unreachable_origins).sum()
+    return figures | {"residents_beyond_roads": round(float(lost), 2)}
+
+
+def _notes(case: _Case, figures: dict[str, float]) -> tuple[str, ...]:
+    notes = []
+    if case.minutes.estimated:
+        notes.append(
+            f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "
+            "les routes."
+        )
+    if figures["residents_beyond_roads"]:
+        notes.append(
+            f"{figures['residents_beyond_roads']:.0f} habitants à plus de "
+            f"{case.scenario.max_snap_m:g} m d’une route : comptés comme non desservis."
+        )
+    return tuple(notes)
+
+
+def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:
+    """Return the roads of a network as lines with their class (highway), EPSG:4326."""
+    coordinates, index = roads.lines()
+    classes = np.array(network.CLASSES)[roads.road_class]
+    lines = shapely.linestrings(coordinates, indices=index)
+    return gpd.GeoDataFrame({"highway": classes}, geometry=lines, crs=4326)

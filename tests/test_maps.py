@@ -1,0 +1,643 @@
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from importlib import resources
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from planner import _html
+from planner._errors import InputError
+from planner._html import Fragment, check_autonomous, safe_text, tag
+from planner.maps import plan_map
+
+LAMBERT = "EPSG:2154"
+WEST, SOUTH, SIDE = 820_000, 6_560_000, 5_000
+SITES = [  # name, tier, kind, column and row of the commune it is in
+    ("Maison des services & Cie", "structuring", "france_services", 0, 0),
+    ("Médiathèque d’Échallon", "structuring", "library", 2, 1),
+    ("Boulangerie “Chez Zoé”", "mini", "bakery", 1, 0),
+    ("Épicerie", "mini", "convenience", 0, 1),
+    ("Atelier partagé", "mini", "fablab rural", 1, 1),
+    ("Parc d'activités", "corpoworking", "activity_zone", 2, 0),
+]
+COMMUNES = ["Aubigny", "Échallon", "Émeringes", "Les Ardillats", "Vauxrenard", "Zédé"]
+SHARES = [1.0, 0.995, 0.93, 0.8, 0.3, np.nan]
+
+MKDIR = "cycler.__init__.__globals__.os.mkdir(dict(proof=1)|first)"
+PAYLOADS = [
+    "<img src=x onerror=window.PWNED=1>",
+    "<svg/onload=window.PWNED=1>",
+    "</script><script>window.PWNED=1</script>",
+    "</title></style><script>window.PWNED=1</script>",
+    "<!--<script>",
+    "`+(window.PWNED=1)+`",
+    "${window.PWNED=1}",
+    "{{ " + MKDIR + " }}",
+    "{% if " + MKDIR + " %}{% endif %}",
+    "{# a comment that nobody closes",
+    "{% endraw %}{{ 7*7 }}",
+    "\\u003cscript>window.PWNED=1</script>\\",
+    "\\",
+    "' onmouseover='window.PWNED=1",
+    '" autofocus onfocus="window.PWNED=1',
+    "&amp; &lt;b&gt; &#x3c;",
+    "a\u2028b\u2029c",
+    "javascript:window.PWNED=1",
+    "[[policy]] [[scripts]] $1 \\1 %s",
+    "Œuvre d'Élise & Noël <3",
+]
+TABLES = "sites isochrones communes roads uncovered".split()
+
+
+def place(column, row, *, dx=0.5, dy=0.5):
+    return shapely.Point(WEST + (column + dx) * SIDE, SOUTH + (row + dy) * SIDE)
+
+
+def scene(**changes):
+    """A small territory of six square communes, as the arguments of plan_map."""
+    cells = [(column, row) for row in range(2) for column in range(3)]
+    names, tiers, kinds, columns, rows = zip(*SITES, strict=True)
+    population = np.array([1200, 800, 300, 250, 90, 0])
+    sites = gpd.GeoDataFrame(
+        {
+            "name": names,
+            "tier": tiers,
+            "kind": kinds,
+            "commune": [COMMUNES[3 * row + column] for _, _, _, column, row in SITES],
+            "status": ["existing", "forced", "chosen", "chosen", "à l’étude", "chosen"],
+            "seats": [12, 10, 2, 3, 2, 20],
+            "residents_mesh": [1834.4, 900, 1200, 250, np.nan, 300],
+        },
+        index=[f"site-{n}" for n in range(len(SITES))],
+        geometry=[place(c, r) for c, r in zip(columns, rows, strict=True)],
+        crs=LAMBERT,
+    )
+    communes = gpd.GeoDataFrame(
+        {
+            "name": COMMUNES,
+            "population": population,
+            "covered_mesh": population * np.nan_to_num(SHARES),
+            "share_mesh": SHARES,
+            "covered_structuring": population * np.nan_to_num(SHARES),
+            "share_structuring": SHARES,
+        },
+        index=[f"690{n:02}" for n in range(6)],
+        geometry=[place(c, r, dx=0, dy=0).buffer(0.1).envelope for c, r in cells],
+        crs=LAMBERT,
+    )
+    communes.geometry = [
+        shapely.box(
+            WEST + c * SIDE, SOUTH + r * SIDE, WEST + (c + 1) * SIDE, SOUTH + (r + 1) * SIDE
+        )
+        for c, r in cells
+    ]
+    made = {
+        "title": "Pays d’essai — scénario « défaut »",
+        "sites": sites,
+        "isochrones": gpd.GeoDataFrame(
+            {"site": sites.index, "tier": tiers, "minutes": 10.0},
+            geometry=sites.buffer(3200).to_numpy(),
+            crs=LAMBERT,
+        ),
+        "communes": communes,
+        "roads": gpd.GeoDataFrame(
+            {"highway": ["primary", "tertiary_link", "residential"]},
+            geometry=[
+                shapely.LineString([place(0, row), place(1, row, dy=0.6), place(2, row)])
+                for row in range(2)
+            ]
+            + [shapely.LineString([place(1, 0), place(1, 1)])],
+            crs=LAMBERT,
+        ),
+        "uncovered": gpd.GeoDataFrame(
+            {"residents": [3, 3, 40]},
+            geometry=[place(1, 1, dx=d, dy=0.95) for d in (0.05, 0.5, 0.95)],
+            crs=LAMBERT,
+        ),
+        "mesh_min": 10.0,
+        "structuring_min": 20.0,
+        "figures": [("Habitants à 10 minutes", "98,3 %"), ("Sites", "6")],
+        "proven": "Optimal prouvé",
+        "estimated": False,
+        "attribution": ["© les contributeurs d’OpenStreetMap (ODbL)", "Insee"],
+    }
+    return {**made, **changes}
+
+
+def hostile(payload):
+    """The same territory with the payload in every text, every id and a column of every table."""
+    made = scene(
+        title=payload,
+        proven=payload,
+        figures=[(payload, payload)],
+        attribution=[payload, payload],
+        estimated=True,
+    )
+    for table in TABLES:
+        frame = made[table]
+        made[table] = frame.assign(**{payload: payload, f"{payload} 2": 1})
+    sites = made["sites"].assign(**dict.fromkeys(("name", "kind", "commune", "status"), payload))
+    made["sites"] = sites.set_index(sites.index + payload)
+    made["isochrones"]["site"] = made["sites"].index
+    communes = made["communes"].assign(name=payload)
+    made["communes"] = communes.set_index(communes.index + payload)
+    made["roads"]["highway"] = payload
+    return made
+
+
+def without_policy(page):
+    start = page.index('<meta http-equiv="Content-Security-Policy"')
+    return page[:start] + page[page.index(">", start) + 1 :]
+
+
+def texts(browser, selector):
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+    return browser.execute_script(script, selector)
+
+
+def popup_name(browser):
+    return texts(browser, ".leaflet-popup .fiche h3")[-1]  # the one before may still be fading
+
+
+def close_popup(browser):
+    """Press Escape; Leaflet takes a fifth of a second to fade a popup out."""
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    deadline = time.monotonic() + 5
+    while texts(browser, ".leaflet-popup") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not texts(browser, ".leaflet-popup")
+
+
+# Row O1: no text is ever code
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_O1_a_payload_everywhere_is_only_text(payload, opened, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = plan_map(**hostile(payload))
+    assert not (tmp_path / "proof").exists()
+    browser = opened(without_policy(page))  # the door stands without the second lock
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".site")) == len(SITES)
+    for button in browser.find_elements(By.CSS_SELECTOR, "[data-site], [data-commune]"):
+        browser.execute_script("arguments[0].click()", button)
+        assert popup_name(browser) == payload
+    for selector in ("h1", ".badge:first-child", ".chiffres dt", ".chiffres dd", "footer li"):
+        assert set(texts(browser, selector)) == {payload}
+    assert set(texts(browser, ".nom-commune")) == {payload}
+    labels = "return [...document.querySelectorAll('.site [role=img]')].map(e => e.ariaLabel)"
+    assert all(text.count(payload) == 3 for text in browser.execute_script(labels))
+    assert browser.execute_script("return document.title") == " ".join(payload.split(" "))
+    assert browser.execute_script("return window.PWNED") is None
+    assert browser.complaints() == []
+    assert all(url.startswith("file:") for url in browser.requests())
+
+
+@pytest.mark.browser
+def test_O1_all_payloads_at_once_behind_the_policy(opened, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = hostile(" ".join(PAYLOADS))
+    names = [PAYLOADS[n] for n in range(len(SITES))]
+    made["sites"]["name"] = names
+    browser = opened(plan_map(**made))
+    shown = []
+    for button in browser.find_elements(By.CSS_SELECTOR, "[data-site]"):
+        browser.execute_script("arguments[0].click()", button)
+        shown.append(popup_name(browser))
+    assert sorted(shown) == sorted(names)
+    assert browser.execute_script("return window.PWNED") is None
+    assert browser.complaints() == []
+    assert not (tmp_path / "proof").exists()
+
+
+def test_O1_the_payload_is_live_when_the_door_is_open(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_html, "safe_text", Fragment)
+    with pytest.raises(FileExistsError):  # by the second name: Python ran the first one's code
+        plan_map(**hostile("{{ " + MKDIR + " }}"))
+    assert (tmp_path / "proof").is_dir()
+
+
+@pytest.mark.browser
+def test_O1_the_policy_stops_what_would_pass_the_door(opened):
+    leak = "<img src=x onerror=window.PWNED=1><script>window.PWNED=2</script>"
+    page = plan_map(**scene()).replace("</h1>", f"{leak}</h1>")
+    browser = opened(page)
+    assert browser.execute_script("return window.PWNED") is None
+    assert sum("Content Security Policy" in message for message in browser.complaints()) >= 2
+    with pytest.raises(ValueError, match="not autonomous"):
+        check_autonomous(page)
+
+
+@pytest.mark.browser
+def test_O1_odd_characters_and_endless_names(opened):
+    names = [
+        "nul\0 bell\a\x85",
+        "tab\tline\r\nend",
+        "half \ud83d",
+        "\u202egnp.exe",
+        "x" * 5000,
+        "👩‍🌾 ok",
+    ]
+    shown = ["nul bell", "tab line  end", "half \ufffd", "gnp.exe", "x" * 299 + "…", "👩‍🌾 ok"]
+    made = scene()
+    made["sites"]["name"] = names
+    made["communes"]["name"] = names
+    browser = opened(plan_map(**made), width=390, height=844)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "[data-site]")
+    found = []
+    for button in buttons:
+        browser.execute_script("arguments[0].click()", button)
+        found.append(popup_name(browser))
+    assert sorted(found) == sorted(shown)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    assert browser.complaints() == []
+
+
+def test_O1_columns_not_shown_stay_out():
+    made = hostile("SECRET")
+    made["sites"][["name", "kind", "commune", "status"]] = "é"
+    made["communes"]["name"] = "é"
+    made |= {"title": "é", "proven": "é", "figures": [], "attribution": []}
+    assert "SECRET" not in plan_map(**made)
+
+
+# Row O2: the page needs nothing but itself
+
+
+@pytest.mark.browser
+def test_O2_every_site_answers_to_a_real_click(opened):
+    browser = opened(plan_map(**scene()))
+    marks = browser.find_elements(By.CSS_SELECTOR, ".site")
+    found = []
+    for mark in marks:
+        assert mark.is_displayed()
+        ActionChains(browser).move_to_element(mark).click().perform()
+        found.append(popup_name(browser))
+        close_popup(browser)
+    assert sorted(found) == sorted(name for name, *_ in SITES)
+    assert all(url.startswith("file:") for url in browser.requests())
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_O2_every_site_is_reached_and_opened_by_keyboard(opened):
+    browser = opened(plan_map(**scene()))
+    reached = {}
+    for _ in range(40):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        focused = browser.switch_to.active_element
+        if "site" in (focused.get_attribute("class") or "").split():
+            label = focused.accessible_name
+            ActionChains(browser).send_keys(Keys.ENTER).perform()
+            reached[popup_name(browser)] = label
+            close_popup(browser)
+            assert browser.switch_to.active_element == focused
+    assert set(reached) == {name for name, *_ in SITES}
+    assert reached["Épicerie"] == "Épicerie, Mini-cowork · épicerie, Les Ardillats"
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_O2_layers_switch_off_and_on(opened):
+    browser = opened(plan_map(**scene()))
+    layers = {
+        "Sites structurants (2)": ".site-structuring",
+        "Site de corpoworking (1)": ".site-corpoworking",
+        "Mini-coworks (3)": ".site-mini",
+        "À 10\u00a0min d’un site structurant": ".zone-structuring",
+        "À 10\u00a0min d’un site de corpoworking": ".zone-corpoworking",
+        "À 10\u00a0min d’un mini-cowork": ".zone-mini",
+        "Habitants à plus de 10\u00a0min (46)": ".resident",
+        "Couverture par commune": ".commune",
+        "AaNoms des communes": ".nom-commune",
+        "Routes": ".road",
+    }
+    labels = browser.find_elements(By.CSS_SELECTOR, "#legende label")
+    named = {label.get_attribute("textContent").strip(): label for label in labels}
+    assert list(named) == [*layers, "Fond Plan IGN (avec Internet)"]
+    for name, selector in layers.items():
+        count = len(texts(browser, selector))
+        assert count > 0
+        for expected in (0, count):
+            named[name].click()
+            assert len(texts(browser, selector)) == expected
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_O2_tables_lead_to_the_map_and_looking_at_a_site_shows_its_reach(opened):
+    browser = opened(plan_map(**scene()))
+    for summary in browser.find_elements(By.TAG_NAME, "summary"):
+        summary.click()
+    browser.find_element(By.XPATH, "//button[text()='Échallon']").click()
+    assert popup_name(browser) == "Échallon"
+    assert not texts(browser, ".reach")
+    browser.find_element(By.XPATH, "//button[text()='Épicerie']").click()
+    assert popup_name(browser) == "Épicerie"
+    assert len(texts(browser, ".reach")) == 1
+    close_popup(browser)
+    assert not texts(browser, ".reach")
+
+
+@pytest.mark.browser
+def test_O2_missing_tiles_are_said_and_only_asked_for_on_demand(opened):
+    browser = opened(plan_map(**scene()))
+    assert all(url.startswith("file:") for url in browser.requests())
+    label = browser.find_elements(By.CSS_SELECTOR, "#legende label")[-1]
+    label.click()
+    notice = browser.find_element(By.ID, "avis")
+    deadline = time.monotonic() + 5
+    while not notice.is_displayed() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "Plan IGN indisponible" in notice.text
+    assert all(url.startswith("https://data.geopf.fr/") for url in browser.requests())
+    label.click()
+    assert not notice.is_displayed()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
+def test_O2_nothing_hides_the_map(opened, width, height):
+    browser = opened(plan_map(**scene()), width=width, height=height)
+    rects = browser.execute_script(
+        "return ['.cadre', 'header', 'aside', 'footer', '.site-structuring', '.site-mini']"
+        ".map(s => document.querySelector(s).getBoundingClientRect().toJSON())"
+    )
+    frame, *around = rects
+    for box in around[:3]:
+        assert (
+            box["right"] <= frame["left"]
+            or box["top"] >= frame["bottom"]
+            or box["bottom"] <= frame["top"]
+        )
+    for mark in around[3:]:
+        assert frame["left"] <= mark["left"] <= mark["right"] <= frame["right"]
+        assert frame["top"] <= mark["top"] <= mark["bottom"] <= frame["bottom"]
+    assert frame["top"] < height / 3
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '<script src="https://example.org/x.js"></script>',
+        "<script>alert(1)</script>",
+        '<link rel="stylesheet" href="x.css">',
+        '<img src="photo.png">',
+        '<a href="https://example.org">là</a>',
+        '<a href="javascript:alert(1)">là</a>',
+        '<p onclick="alert(1)">',
+        "<style>@import 'x.css';</style>",
+        "<style>p { background: url(images/x.png) }</style>",
+        '<p style="background: url(//example.org/x)">',
+        '<iframe srcdoc="x"></iframe>',
+        '<meta http-equiv="refresh" content="0; url=https://example.org">',
+        '<base href="https://example.org">',
+    ],
+)
+def test_O2_a_page_that_would_load_something_is_refused(piece):
+    page = plan_map(**scene())
+    with pytest.raises(ValueError, match="not autonomous"):
+        check_autonomous(page.replace("</footer>", f"{piece}</footer>"))
+
+
+def test_O2_a_page_without_its_policy_is_refused():
+    page = plan_map(**scene())
+    check_autonomous(page)
+    check_autonomous(
+        page.replace("</footer>", '<a href="https://example.org">là</a></footer>'),
+        links=["https://example.org"],
+    )
+    with pytest.raises(ValueError, match="no Content-Security-Policy"):
+        check_autonomous(without_policy(page))
+
+
+# Row O3: what is drawn
+
+
+@pytest.mark.browser
+def test_O3_marks_legend_and_colours(opened):
+    browser = opened(plan_map(**scene()))
+
+    def attributes(selector, *names):
+        script = (
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".map(e => arguments[1].map(n => e.getAttribute(n)))"
+        )
+        return [tuple(row) for row in browser.execute_script(script, selector, names)]
+
+    assert attributes(".site-structuring path", "fill", "stroke") == [("#0072B2", "#fff")] * 2
+    assert attributes(".site-mini path", "fill", "stroke") == [("#D55E00", "#fff")] * 3
+    assert attributes(".site-corpoworking path", "fill", "stroke") == [("#1F3A93", "#fff")]
+    assert len(set(attributes(".site path", "d"))) == 3
+    colours = ["#7ad151", "#7ad151", "#22a884", "#2a788e", "#440154", "#9aa3ad"]
+    assert attributes("path.commune", "fill") == [(colour,) for colour in colours]
+    assert attributes(".zone", "stroke") == [("#0072B2",), ("#1F3A93",), ("#D55E00",)]
+    assert len(set(attributes(".zone", "stroke-dasharray"))) == 3
+    assert len(attributes(".road", "d")) == 3
+    assert len(attributes(".resident", "d")) == 3
+    assert [text.replace("\u00a0", " ") for text in texts(browser, ".echelle li")] == [
+        "99 % et plus2 communes",
+        "de 90 % à 99 %1 commune",
+        "de 75 % à 90 %1 commune",
+        "de 50 % à 75 %0 commune",
+        "moins de 50 %1 commune",
+        "sans habitant1 commune",
+    ]
+
+
+@pytest.mark.browser
+def test_O3_popups_and_tables_say_the_same_figures(opened):
+    browser = opened(plan_map(**scene()))
+    mark = browser.find_element(By.CSS_SELECTOR, ".site-structuring")
+    mark.click()
+    assert texts(browser, ".fiche p, .fiche dt, .fiche dd") == [
+        "Site structurant · France services",
+        *("Commune", "Aubigny", "Places", "12"),
+        *("Habitants à 10\u00a0min", "1\u202f834", "Statut", "existant"),
+    ]
+    rows = [text.split("\n") for text in texts(browser, "#tableaux tbody tr")]
+    assert len(rows) == len(COMMUNES) + len(SITES)
+    assert texts(browser, "#tableaux tbody tr:nth-child(2) th")[0] == "Échallon"
+    assert "fablab rural" in "".join(texts(browser, "#tableaux tbody"))
+    assert "n.\u00a0d." in "".join(texts(browser, "#tableaux tbody"))
+
+
+@pytest.mark.browser
+def test_O3_the_page_is_french_and_titled(opened):
+    browser = opened(plan_map(**scene()))
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "fr"
+    assert browser.title == "Pays d’essai — scénario « défaut »"
+    assert texts(browser, ".chiffres dd") == ["98,3 %", "6"]
+    assert texts(browser, ".badge") == ["Optimal prouvé"]
+    assert texts(browser, "footer li") == ["© les contributeurs d’OpenStreetMap (ODbL)", "Insee"]
+    titles = "return [...document.querySelectorAll('.leaflet-control a')].map(a => a.title)"
+    assert browser.execute_script(titles)[:3] == ["Zoomer", "Dézoomer", "Voir tout le territoire"]
+
+
+@pytest.mark.browser
+def test_O3_estimated_times_are_said_everywhere(opened):
+    browser = opened(plan_map(**scene(estimated=True, roads=None, uncovered=None)))
+    places = "header .badge, aside > section > .estime, #tableaux caption"
+    assert len([text for text in texts(browser, places) if "Temps estimés" in text]) == 4
+    for button in browser.find_elements(By.CSS_SELECTOR, "[data-site], [data-commune]"):
+        browser.execute_script("arguments[0].click()", button)
+        assert texts(browser, ".leaflet-popup:last-child .estime") == ["≈ Temps estimés"]
+    assert not texts(browser, ".road, .resident")
+
+
+def test_O3_measured_times_are_never_called_estimates():
+    page = plan_map(**scene())
+    assert "stimés" not in page[page.index("<body>") :]
+
+
+@pytest.mark.browser
+def test_O3_communes_known_by_a_point_are_drawn_as_discs(opened):
+    communes = scene()["communes"]
+    communes.geometry = communes.centroid
+    browser = opened(plan_map(**scene(communes=communes)))
+    assert len(texts(browser, "path.commune")) == len(COMMUNES)
+    button = browser.find_element(By.CSS_SELECTOR, "[data-commune]")
+    browser.execute_script("arguments[0].click()", button)
+    assert popup_name(browser) == "Aubigny"
+
+
+# The same input gives the same bytes; a map stays light
+
+
+def digest_of_page():
+    return hashlib.sha256(plan_map(**scene()).encode()).hexdigest()
+
+
+def test_the_same_scene_gives_the_same_bytes():
+    code = f"import runpy; print(runpy.run_path({__file__!r})['digest_of_page']())"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("0", "1")
+    }
+    assert digests == {digest_of_page()}
+
+
+def test_names_that_look_like_folium_ids_are_kept():
+    name = "map_0123456789abcdef0123456789abcdef"
+    made = scene()
+    made["sites"]["name"] = name
+    assert plan_map(**made).count(name) == 4 * len(SITES)
+
+
+def test_a_large_territory_stays_under_one_megabyte():
+    rng = np.random.default_rng(7)
+    starts = rng.uniform((WEST, SOUTH), (WEST + 3 * SIDE, SOUTH + 2 * SIDE), (3500, 1, 2))
+    lines = starts + np.cumsum(rng.normal(0, 60, (3500, 15, 2)), axis=1)
+    roads = gpd.GeoDataFrame(
+        {"highway": "residential"},
+        index=range(3500),
+        geometry=shapely.linestrings(lines),
+        crs=LAMBERT,
+    )
+    base = scene()
+    few = base["sites"]
+    sites = few.iloc[np.resize(np.arange(len(few)), 60)].set_axis([f"s{n}" for n in range(60)])
+    turns = np.linspace(0, 2 * np.pi, 3000, endpoint=False)
+    rough = np.c_[np.cos(turns), np.sin(turns)] * (3000 + rng.normal(0, 20, (3000, 1)))
+    zones = [shapely.Polygon(np.add(rough, (point.x, point.y))) for point in sites.geometry]
+    isochrones = gpd.GeoDataFrame(
+        {"site": sites.index, "tier": sites["tier"].to_numpy(), "minutes": 10.0},
+        geometry=zones,
+        crs=LAMBERT,
+    )
+    page = plan_map(**scene(sites=sites, isochrones=isochrones, roads=roads))
+    assert len(page.encode()) < 1_000_000
+
+
+# Input that cannot be drawn is refused, with every fault said at once
+
+
+def test_faults_of_all_tables_are_said_once():
+    made = scene()
+    made["sites"] = made["sites"].drop(columns=["seats", "name"])
+    made["communes"] = gpd.GeoDataFrame(
+        made["communes"].assign(geometry=made["communes"].geometry.to_numpy()), geometry="geometry"
+    ).set_crs(None, allow_override=True)
+    made["roads"].geometry = made["roads"].centroid
+    with pytest.raises(InputError) as error:
+        plan_map(**made)
+    assert "sites: missing columns name, seats" in str(error.value)
+    assert "communes: no coordinate reference system" in str(error.value)
+    assert "roads: geometry must be LineString or MultiLineString, not ['Point']" in str(
+        error.value
+    )
+
+
+def test_unknown_tiers_doubled_ids_and_strangers_are_refused():
+    made = scene()
+    tiers = made["sites"].assign(tier="mega")
+    with pytest.raises(InputError, match="sites: a tier is one of"):
+        plan_map(**{**made, "sites": tiers})
+    doubled = made["sites"].set_axis(["same"] * len(SITES))
+    with pytest.raises(InputError, match="sites: the same index twice"):
+        plan_map(**{**made, "sites": doubled})
+    strangers = made["isochrones"].assign(site="nowhere")
+    with pytest.raises(InputError, match="no such site: nowhere"):
+        plan_map(**{**made, "isochrones": strangers})
+
+
+def test_a_site_without_a_place_is_refused_by_name():
+    made = scene()
+    made["sites"].loc["site-3", "geometry"] = None
+    with pytest.raises(InputError, match="sites: no usable geometry for site-3"):
+        plan_map(**made)
+
+
+def test_a_place_beyond_the_world_is_refused():
+    made = scene()
+    made["sites"] = made["sites"].set_crs(4326, allow_override=True)  # metres called degrees
+    with pytest.raises(InputError, match="sites: no usable geometry"):
+        plan_map(**made)
+
+
+def test_a_map_without_sites_or_zones_is_still_a_map():
+    made = scene()
+    made["sites"], made["isochrones"] = made["sites"].iloc[:0], made["isochrones"].iloc[:0]
+    check_autonomous(plan_map(**made))
+
+
+# The door and the assets
+
+
+def test_fragments_are_not_escaped_twice_and_text_always_is():
+    inner = tag("b", "<&>")
+    assert tag("p", inner, "é & <i>") == "<p><b>&lt;&amp;&gt;</b>é &amp; &lt;i&gt;</p>"
+    assert tag("img", alt='"', hidden=None) == '<img alt="&quot;">'
+    assert type(inner + "<b>") is str, "text added to a fragment is not a fragment"
+    assert safe_text("`${x}\\") == "&#96;&#36;&#123;x&#125;&#92;"
+
+
+def test_assets_are_those_of_the_manifest():
+    folder = resources.files("planner") / "assets"
+    manifest = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))
+    taken = {entry["name"]: entry for entry in manifest["file"]}
+    for name, entry in taken.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"]
+    ours = {"LICENSES.md", "manifest.toml", "carte.html", "carte.css", "carte.js"}
+    assert {file.name for file in folder.iterdir()} == {*taken, *ours}
+    licences = (folder / "LICENSES.md").read_text(encoding="utf-8")
+    assert all(
+        f"{entry['package'].title()} {entry['version']}" in licences for entry in taken.values()
+    )
