@@ -201,12 +201,10 @@ def _sample_roads(roads: RoadNetwork, *, spacing_m: float) -> _Samples:
     number = gather_ranges(np.zeros(usable.size, np.int64), count)
     fraction = number / (count[row] - 1)
     at = along[first][row] + fraction * length[row]
-    # A little inside each line's own stretch, so that ends do not jump to the next line.
-    at = np.clip(at, along[first][row], along[last][row])
-    x, y = (np.interp(at, along, plane[:, axis]) for axis in (0, 1))
-    jump = at >= along[last][row]
-    x[jump], y[jump] = plane[last][row][jump].T
-    return _Samples(usable[row].astype(np.int32), fraction, np.column_stack((x, y)))
+    xy = np.column_stack([np.interp(at, along, plane[:, axis]) for axis in (0, 1)])
+    at_end = at >= along[last][row]  # where one line ends the next begins: do not jump to it
+    xy[at_end] = plane[last][row][at_end]
+    return _Samples(usable[row].astype(np.int32), fraction, xy)
 
 
 @dataclass(frozen=True)
