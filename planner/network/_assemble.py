@@ -16,10 +16,10 @@ from planner.network._arrays import (
     hilbert_order,
 )
 from planner.network._rules import BACKWARD, FORWARD, WayRule
+from planner.network._turns import forced_turns
 from planner.network.graph import TIMED_COLUMNS, RoadNetwork, segment_times
 from planner.network.profiles import Profile
 
-_BEND_COSINE = 0.5  # a turn of more than 60°
 _UNITS_A_DEGREE = 1e7  # OpenStreetMap's own grid
 _NOWHERE = 2**31 - 1  # what libosmium gives for a node that is not in the file
 
@@ -123,6 +123,13 @@ def _timed(
     nodes: tuple[Longs, Floats, Floats],
 ) -> RoadNetwork:
     directions = columns.pop("directions").astype(np.int32)
+    columns["turn_start"], columns["turn_end"] = forced_turns(
+        columns["start"].astype(np.int32),
+        columns["end"].astype(np.int32),
+        vertex=columns["vertex"].astype(np.int64),
+        lon=columns["vertex_lon"].astype(float),
+        lat=columns["vertex_lat"].astype(float),
+    )
     forward, backward = segment_times(
         profile,
         table={key: columns[key] for key in TIMED_COLUMNS},
@@ -195,7 +202,6 @@ def _columns(
     pointer = np.concatenate(([0], np.cumsum(last + 1 - first))).astype(np.int64)
     step = np.concatenate((great_circle_m(lon[:-1], lat[:-1], lon[1:], lat[1:]), [0.0]))
     step = np.where(np.isin(np.arange(rows.size), pointer[1:] - 1), 0.0, step[rows])
-    bend = _bends(lon[rows], lat[rows], pointer)
     signal = np.isin(vertices.ref[rows], np.asarray(raw.signals, np.int64))
     signal[pointer[:-1]] = signal[pointer[1:] - 1] = False  # those belong to the nodes
     way_position = vertices.way[first]
@@ -209,20 +215,8 @@ def _columns(
         "way": np.asarray(raw.way, np.int64)[way_position],
         "way_position": way_position,
         "length_m": np.add.reduceat(step, pointer[:-1]),
-        "bends": np.add.reduceat(bend.astype(np.int32), pointer[:-1]),
         "signals": np.add.reduceat(signal.astype(np.int32), pointer[:-1]),
         "vertex": pointer,
         "vertex_lon": lon[rows],
         "vertex_lat": lat[rows],
     }
-
-
-def _bends(lon: Floats, lat: Floats, pointer: Longs) -> Bools:
-    """Mark the vertices, inside their segment, where the road turns by more than 60°."""
-    dx, dy = np.diff(lon) * np.cos(np.radians(lat[:-1])), np.diff(lat)
-    dot = dx[:-1] * dx[1:] + dy[:-1] * dy[1:]
-    norm = np.hypot(dx[:-1], dy[:-1]) * np.hypot(dx[1:], dy[1:])
-    bend = np.zeros(lon.size, np.bool_)
-    bend[1:-1] = (norm > 0) & (dot < _BEND_COSINE * norm)
-    bend[pointer[:-1]] = bend[pointer[1:] - 1] = False
-    return bend

@@ -75,8 +75,10 @@ class RoadNetwork:
         Posted limit, km/h, NaN where none.
     length_m
         Great-circle metres along the geometry.
-    bends, signals
-        Turns of more than 60° and traffic signals inside the segment.
+    turn_start, turn_end
+        Degrees of the turn that every driver makes at the node, 0 where a way goes straight on.
+    signals
+        Traffic signals inside the segment.
     signal_node
         Whether a traffic signal stands at the node.
     forward_ds, backward_ds
@@ -107,7 +109,8 @@ class RoadNetwork:
     kph_forward: Floats
     kph_backward: Floats
     length_m: Floats
-    bends: Ints
+    turn_start: Floats
+    turn_end: Floats
     signals: Ints
     signal_node: Bools
     forward_ds: Ints
@@ -250,7 +253,8 @@ TIMED_COLUMNS = (
     "kph_forward",
     "kph_backward",
     "length_m",
-    "bends",
+    "turn_start",
+    "turn_end",
     "signals",
     "signal_node",
 )
@@ -285,8 +289,9 @@ def segment_times(
     degree = np.bincount(np.concatenate((start, end)), minlength=signal.size)
     junction = profile.junction_s * (degree >= _JUNCTION_DEGREE)
     at_node = np.where(signal, profile.signal_s, junction)
-    inside = table["bends"].astype(float) * profile.bend_s
-    inside += table["signals"].astype(float) * profile.signal_s
+    inside = table["signals"].astype(float) * profile.signal_s
+    inside += profile.turn_cost_s(table["turn_start"].astype(float))
+    inside += profile.turn_cost_s(table["turn_end"].astype(float))
     times: list[Ints] = []
     for head, limit, allowed in zip((end, start), ("forward", "backward"), is_open, strict=True):
         ds = drive_ds(
