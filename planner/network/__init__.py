@@ -1,12 +1,26 @@
 """OpenStreetMap roads as a routable network: arrays, times, components, snapping.
 
 `read_osm` reads a file; `RoadNetwork` is what every later stage works on; `PROFILES` are the
-speeds.
+speeds. `read_cached` keeps what it read. `from_osmnx`, `read_graphml` and `to_osmnx` exchange
+with OSMnx and networkx.
 """
 
+from planner.network._cache import read_cached
+from planner.network._exchange import from_osmnx, read_graphml, to_osmnx
 from planner.network._read import read_osm
 from planner.network._rules import CLASSES
 from planner.network.graph import Adjacency, RoadNetwork
 from planner.network.profiles import PROFILES, Profile
 
-__all__ = ["CLASSES", "PROFILES", "Adjacency", "Profile", "RoadNetwork", "read_osm"]
+__all__ = [
+    "CLASSES",
+    "PROFILES",
+    "Adjacency",
+    "Profile",
+    "RoadNetwork",
+    "from_osmnx",
+    "read_cached",
+    "read_graphml",
+    "read_osm",
+    "to_osmnx",
+]

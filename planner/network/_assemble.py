@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from planner._errors import InputError
 from planner.network._arrays import (
     Bools,
-    Floats,
     Ints,
     Longs,
     gather_ranges,
@@ -20,8 +20,10 @@ from planner.network._turns import forced_turns
 from planner.network.graph import TIMED_COLUMNS, RoadNetwork, segment_times
 from planner.network.profiles import Profile
 
+Column: TypeAlias = np.ndarray[tuple[int], np.dtype[np.generic]]
+
 _UNITS_A_DEGREE = 1e7  # OpenStreetMap's own grid
-_NOWHERE = 2**31 - 1  # what libosmium gives for a node that is not in the file
+_FARTHEST = (180 * 10**7, 90 * 10**7)  # beyond is nowhere: what a missing node gives, or a typo
 
 
 @dataclass
@@ -113,35 +115,57 @@ def assemble(raw: RawWays, *, profile: Profile, source: str) -> RoadNetwork:
     columns = _columns(raw, vertices, first, last)
     columns |= {"start": start[sort], "end": end[sort]}
     columns["signal_node"] = np.isin(node_ref[order], np.asarray(raw.signals, np.int64))
-    return _timed(raw, profile, columns, (node_ref[order], lon[order], lat[order]))
+    columns |= {"node_id": node_ref[order], "lon": lon[order], "lat": lat[order]}
+    names = [raw.name[way] for way in vertices.way[first]]
+    return finished(profile, columns, names=names, assumed=raw.assumed)
 
 
-def _timed(
-    raw: RawWays,
+def finished(
     profile: Profile,
-    columns: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]],
-    nodes: tuple[Longs, Floats, Floats],
+    columns: Mapping[str, Column],
+    *,
+    names: Sequence[str],
+    assumed: Mapping[str, int],
+    times: tuple[Ints, Ints] | None = None,
 ) -> RoadNetwork:
-    directions = columns.pop("directions").astype(np.int32)
-    columns["turn_start"], columns["turn_end"] = forced_turns(
-        columns["start"].astype(np.int32),
-        columns["end"].astype(np.int32),
-        vertex=columns["vertex"].astype(np.int64),
-        lon=columns["vertex_lon"].astype(float),
-        lat=columns["vertex_lat"].astype(float),
+    """Complete a segment table with forced turns and times, and make it a network.
+
+    Parameters
+    ----------
+    profile
+        The speeds.
+    columns
+        Every column of :class:`RoadNetwork` but turns, times and names; and ``directions``, the
+        bits of the directions that are open.
+    names
+        Name of each segment.
+    assumed
+        Counts of assumptions.
+    times
+        Forward and backward times that are known already, tenths of a second.
+
+    Returns
+    -------
+    RoadNetwork
+        The network.
+    """
+    fields = dict(columns)
+    directions = fields.pop("directions").astype(np.int32)
+    fields["turn_start"], fields["turn_end"] = forced_turns(
+        fields["start"].astype(np.int32),
+        fields["end"].astype(np.int32),
+        vertex=fields["vertex"].astype(np.int64),
+        lon=fields["vertex_lon"].astype(float),
+        lat=fields["vertex_lat"].astype(float),
     )
-    forward, backward = segment_times(
+    fields["forward_ds"], fields["backward_ds"] = times or segment_times(
         profile,
-        table={key: columns[key] for key in TIMED_COLUMNS},
+        table={key: fields[key] for key in TIMED_COLUMNS},
         is_open=((directions & FORWARD) > 0, (directions & BACKWARD) > 0),
     )
-    names, name = _coded(raw.name)
-    way_position = columns.pop("way_position")
-    fields: dict[str, object] = dict(columns)
-    fields |= {"name": name[way_position], "names": names}
-    fields |= {"node_id": nodes[0], "lon": nodes[1], "lat": nodes[2]}
-    fields |= {"forward_ds": forward, "backward_ds": backward}
-    return RoadNetwork(profile=profile, assumed=dict(sorted(raw.assumed.items())), **fields)  # type: ignore[arg-type]  # one entry a field, by construction
+    distinct, fields["name"] = _coded(names)
+    whole: dict[str, Any] = {**fields, "names": distinct, "assumed": dict(sorted(assumed.items()))}
+    return RoadNetwork(profile=profile, **whole)
 
 
 def _coded(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
@@ -160,7 +184,7 @@ def _runs(raw: RawWays) -> _Vertices:
     way = np.repeat(np.arange(len(raw.way)), raw.size)
     ref = np.asarray(raw.ref, np.int64)
     x, y = np.asarray(raw.x, np.int64), np.asarray(raw.y, np.int64)
-    there = x != _NOWHERE
+    there = (np.abs(x) <= _FARTHEST[0]) & (np.abs(y) <= _FARTHEST[1])
     raw_missing = np.unique(way[~there]).size
     if raw_missing:
         raw.count("way with missing nodes: cut there", raw_missing)
@@ -193,9 +217,7 @@ def _cut(vertices: _Vertices) -> tuple[Longs, Longs, _Vertices]:
     return at[:-1][inside], at[1:][inside], vertices
 
 
-def _columns(
-    raw: RawWays, vertices: _Vertices, first: Longs, last: Longs
-) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:
+def _columns(raw: RawWays, vertices: _Vertices, first: Longs, last: Longs) -> dict[str, Column]:
     """Measure the segments and look up their tags."""
     lon, lat = vertices.x / _UNITS_A_DEGREE, vertices.y / _UNITS_A_DEGREE
     rows = gather_ranges(first, last + 1)
@@ -205,7 +227,7 @@ def _columns(
     signal = np.isin(vertices.ref[rows], np.asarray(raw.signals, np.int64))
     signal[pointer[:-1]] = signal[pointer[1:] - 1] = False  # those belong to the nodes
     way_position = vertices.way[first]
-    table: Mapping[str, np.ndarray[tuple[int], np.dtype[np.generic]]] = {
+    table: Mapping[str, Column] = {
         key: np.asarray([getattr(rule, key) for rule in raw.rule])[way_position]
         for key in WayRule._fields
         if key != "assumed"
@@ -213,7 +235,6 @@ def _columns(
     return {
         **table,
         "way": np.asarray(raw.way, np.int64)[way_position],
-        "way_position": way_position,
         "length_m": np.add.reduceat(step, pointer[:-1]),
         "signals": np.add.reduceat(signal.astype(np.int32), pointer[:-1]),
         "vertex": pointer,

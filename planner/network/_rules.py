@@ -106,7 +106,7 @@ _ZONES: Mapping[str, Mapping[str, float]] = {
 _EVERYWHERE = {"living_street": 20.0, "walk": 5.0, "bicycle_road": 30.0, "urban": 50.0}
 NO_LIMIT_KPH = 130.0  # "none": what a driver may not exceed on any French road
 _KPH_A_MPH = 1.609344
-_FASTEST_TAG_KPH = 200.0
+_SLOWEST_TAG_KPH, _FASTEST_TAG_KPH = 1.0, 200.0  # outside, a typing error
 _IMPLICIT_KEYS = ("maxspeed:type", "source:maxspeed", "zone:maxspeed", "zone:traffic")
 
 SURFACES = ("paved", "stones", "compacted", "loose", "earth")
@@ -317,7 +317,7 @@ def _number_kph(text: str) -> float:
     if not match:
         return np.nan
     kph = float(match[1]) * (_KPH_A_MPH if match[2] == "mph" else 1.0)
-    return kph if 0 < kph <= _FASTEST_TAG_KPH else np.nan
+    return kph if _SLOWEST_TAG_KPH <= kph <= _FASTEST_TAG_KPH else np.nan
 
 
 def _zone_kph(text: str) -> float:
@@ -335,9 +335,9 @@ def _zone_kph(text: str) -> float:
 
 def _built_up(tags: Mapping[str, str]) -> int:
     said = " ".join(tags.get(key, "") for key in ("maxspeed", *_IMPLICIT_KEYS))
-    if re.search(r"[A-Z]{2}:(urban|zone|30|living)", said):
+    if re.search(r"\b[A-Z]{2}:(urban|zone|30|living)", said):
         return 1
-    return 0 if re.search(r"[A-Z]{2}:(rural|nonurban|trunk|motorway)", said) else -1
+    return 0 if re.search(r"\b[A-Z]{2}:(rural|nonurban|trunk|motorway)", said) else -1
 
 
 def _surface(tags: Mapping[str, str], assumed: list[str]) -> int:

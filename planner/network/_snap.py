@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from planner._errors import InputError
@@ -113,15 +114,18 @@ def snap(
     Raises
     ------
     InputError
-        When the points have no CRS, or some are missing, empty or not points.
+        When the points have no CRS, or some are missing, empty, not points or nowhere on Earth;
+        when the limit or the speed is not a number that makes sense.
     """
+    if not max_snap_m >= 0:
+        raise InputError(f"max_snap_m={max_snap_m!r}: give metres, 0 or more.")
     lon, lat = lonlat(points)
     scale = roads.plane_scale
     plane = shapely.points(lon * scale[0], lat * scale[1])
     tree, usable, lines = roads.segment_tree
     near = np.full(lon.size, -1, np.int64)
     if usable.size and lon.size:
-        reach = 1.02 * max_snap_m  # the plane is 1-2 % off at the edges of a large network
+        reach = 1.1 * max_snap_m  # the plane is some % off at the edges of a large network
         found = tree.query_nearest(plane, max_distance=max(reach, 1e-6), all_matches=True)
         first = np.lexsort((found[1], found[0]))
         point, at = np.unique(found[0][first], return_index=True)
@@ -138,8 +142,21 @@ def snap(
     too_far = walk_m > max_snap_m
     segment[too_far] = -1
     walk_m[too_far] = np.inf
-    walk_ds = np.rint(np.where(too_far, 0.0, walk_m) * 36.0 / walk_kph).astype(np.int32)
-    return Snapped(segment, fraction, walk_m, walk_ds)
+    return Snapped(segment, fraction, walk_m, walk_ds(walk_m, walk_kph=walk_kph))
+
+
+def walk_ds(walk_m: Floats, *, walk_kph: float) -> Ints:
+    """Return the time to walk from a place to its road, tenths of a second; 0 where no road is.
+
+    Raises
+    ------
+    InputError
+        When the speed is not a positive number.
+    """
+    if not (np.isfinite(walk_kph) and walk_kph > 0):
+        raise InputError(f"walk_kph={walk_kph!r}: give a positive number of km/h.")
+    ds = np.rint(np.where(np.isfinite(walk_m), walk_m, 0.0) * (36.0 / walk_kph))
+    return np.minimum(ds, FAR).astype(np.int32)
 
 
 def lonlat(points: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[Floats, Floats]:
@@ -148,14 +165,22 @@ def lonlat(points: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[Floats, Floats]:
     Raises
     ------
     InputError
-        When there is no CRS, or a geometry is missing, empty or not a point.
+        When there is no CRS, or a geometry is missing, empty, not a point or nowhere on Earth.
     """
     if points.crs is None:
         raise InputError("points without a CRS: say which one they are in with .set_crs(…).")
     geometry = points.geometry
     wrong = ~(shapely.get_type_id(geometry.array) == 0) | shapely.is_empty(geometry.array)
-    if wrong.any():
-        ids = ", ".join(map(str, points.index[wrong][:5]))
-        raise InputError(f"{int(wrong.sum())} places are not points (first: {ids}).")
+    _refuse(points.index[wrong], "are not points")
     degrees = geometry.to_crs(4326)
-    return degrees.x.to_numpy(), degrees.y.to_numpy()
+    lon, lat = degrees.x.to_numpy(), degrees.y.to_numpy()
+    _refuse(
+        points.index[~((np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0))],  # noqa: PLR2004 - degrees
+        "are nowhere on Earth: are their coordinates in the CRS they say",
+    )
+    return lon, lat
+
+
+def _refuse(ids: pd.Index, why: str) -> None:
+    if len(ids):
+        raise InputError(f"{len(ids)} places {why} (first: {', '.join(map(str, ids[:5]))}).")

@@ -8,9 +8,9 @@ minutes on any machine.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from planner.network._arrays import (
 )
 from planner.network._speeds import NEVER, drive_ds
 from planner.network.profiles import Profile, profile_named
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 DS_A_MINUTE = 600
 _JUNCTION_DEGREE = 3
@@ -182,9 +185,12 @@ class RoadNetwork:
 
     @cached_property
     def plane_scale(self) -> tuple[float, float]:
-        """Metres a degree of longitude, and of latitude, at the middle of the network."""
+        """Metres a degree of longitude, and of latitude, in the middle of the network.
+
+        The median, so that one node far away by mistake does not bend the plane of all others.
+        """
         degree_m = np.radians(1.0) * EARTH_M
-        middle = (self.lat.min() + self.lat.max()) / 2
+        middle = np.median(self.lat[self.component == 0])
         return float(degree_m * np.cos(np.radians(middle))), float(degree_m)
 
     @cached_property
@@ -228,6 +234,15 @@ class RoadNetwork:
         index = np.repeat(np.arange(segments.size), last - first)
         return np.column_stack((self.vertex_lon[rows], self.vertex_lat[rows])), index
 
+    def to_osmnx(self) -> "nx.MultiDiGraph[int]":
+        """Return the network as a networkx graph with OSMnx's attributes.
+
+        See :func:`planner.network.to_osmnx`.
+        """
+        from planner.network._exchange import to_osmnx  # noqa: PLC0415 - it stands further on
+
+        return to_osmnx(self)
+
     def assumptions(self) -> pd.DataFrame:
         """Return how often each rule had to assume something (columns rule, ways)."""
         rows = sorted(self.assumed.items(), key=lambda item: (-item[1], item[0]))
@@ -237,7 +252,8 @@ class RoadNetwork:
     def digest(self) -> str:
         """SHA-256 of every array: two networks with one digest give the same minutes."""
         total = hashlib.sha256(self.profile.name.encode())
-        for name, value in sorted(vars(self).items()):
+        for name in sorted(field.name for field in fields(self)):  # not what was derived since
+            value = getattr(self, name)
             if isinstance(value, np.ndarray):
                 total.update(name.encode())
                 total.update(np.ascontiguousarray(value).tobytes())

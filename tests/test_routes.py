@@ -1,0 +1,74 @@
+"""Single answers agree with the matrices."""
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from planner import InputError, network, routes, territory, travel
+
+
+@pytest.fixture(scope="module")
+def home():
+    return territory.read("liechtenstein")
+
+
+@pytest.fixture(scope="module")
+def roads(home):
+    return network.read_osm(home.roads_path)
+
+
+def test_a_path_takes_the_minutes_of_the_matrix(home, roads):
+    rng = np.random.default_rng(3)
+    people = home.residents.iloc[rng.permutation(len(home.residents))[:40]]
+    places = home.premises.iloc[rng.permutation(len(home.premises))[:40]]
+    minutes = travel.times(roads, people, places, cutoff_min=120).to_dense()
+    for row in range(40):
+        legs = routes.path(roads, people.iloc[[row]], places.iloc[[row]])
+        if np.isinf(minutes[row, row]):
+            assert legs.empty
+            continue
+        assert legs["minutes"].sum() == pytest.approx(minutes[row, row], abs=1e-9)
+        ends = legs.geometry.iloc[0].coords[0], legs.geometry.iloc[-1].coords[-1]
+        for end, frame in zip(ends, (people, places), strict=True):
+            point = frame.to_crs(4326).geometry.iloc[row]
+            assert end == pytest.approx((point.x, point.y), abs=1e-9)
+        gaps = [
+            a.coords[-1] == pytest.approx(b.coords[0], abs=1e-9)
+            for a, b in zip(legs.geometry, legs.geometry.iloc[1:], strict=False)
+        ]
+        assert all(gaps)
+
+
+def test_a_place_beyond_the_roads_has_no_path(home, roads):
+    far = gpd.GeoDataFrame(index=["lake"], geometry=gpd.points_from_xy([9.0], [47.5]), crs=4326)
+    assert routes.path(roads, far, home.premises.iloc[[0]]).empty
+
+
+def test_a_path_needs_one_point_each(home, roads):
+    with pytest.raises(InputError, match="one point, not 2"):
+        routes.path(roads, home.residents.iloc[:2], home.premises.iloc[[0]])
+
+
+def test_the_nearest_are_those_of_the_matrix(home, roads):
+    people, places = home.residents.iloc[::40], home.premises
+    dense = travel.times(roads, people, places, cutoff_min=60).to_dense()
+    found = routes.nearest(roads, people, places, k=3)
+    for row, person in enumerate(people.index):
+        mine = found[found["origin"] == person]
+        assert mine["minutes"].tolist() == sorted(dense[row][np.isfinite(dense[row])])[:3]
+        assert mine["rank"].tolist() == [1, 2, 3][: len(mine)]
+    with pytest.raises(InputError, match="one destination or more"):
+        routes.nearest(roads, people, places, k=0)
+
+
+def test_there_and_back_differ_by_the_one_ways(home, roads):
+    people, places = home.residents.iloc[:60], home.premises.iloc[:10]
+    both = routes.there_and_back(roads, people, places, cutoff_min=15)
+    there = travel.times(roads, people, places, cutoff_min=15).to_dense()
+    back = travel.times(roads, places, people, cutoff_min=15).to_dense()
+    row = people.index.get_indexer(both["origin"])
+    column = places.index.get_indexer(both["destination"])
+    assert both["there_min"].tolist() == there[row, column].tolist()
+    assert both["back_min"].tolist() == back[column, row].tolist()
+    assert (np.isfinite(there) | np.isfinite(back.T)).sum() == len(both)
+    assert (both["there_min"] != both["back_min"]).any()
