@@ -70,12 +70,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str, *, encoding: str = "utf-8") -> None:
-    """Write `text` whole or not at all, with line feeds on every system."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode(encoding))
-
-
 def slug(text: str, *, longest: int = 80) -> str:
     """Return a name that is safe as a file or folder name on every system.
 

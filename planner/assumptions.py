@@ -88,7 +88,7 @@ def table() -> pd.DataFrame:
 
     Examples
     --------
-    >>> table().loc["mesh_min", ["value", "unit", "status"]].tolist()
-    [10.0, 'min', 'sourced']
+    >>> table().loc["mesh_min", ["unit", "status"]].tolist()
+    ['min', 'sourced']
     """
     return pd.DataFrame([vars(row) for row in _ROWS]).set_index("key")

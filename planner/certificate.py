@@ -13,6 +13,7 @@ each tier alone, is a sort. Good prices are sought by subgradient steps; wrong o
 never truth.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -119,6 +120,7 @@ def certify(
         When the plan breaks a rule, or claims what raw minutes do not bear out. A plan without a
         certificate is not written.
     """
+    _check_tables(minutes, residents, candidates, claims)
     faults = _broken_rules(tier, candidates, at_least, at_most)
     value: dict[str, float] = {}
     own: dict[str, float] = {}
@@ -126,12 +128,11 @@ def certify(
         near = _near(minutes, candidates, claim)
         opened = candidates.index.isin(tier.index[tier.isin(claim.tiers)])
         covered = (near @ opened.astype(np.float64)) > 0
-        value[claim.name] = float(residents.to_numpy()[covered].sum())
+        value[claim.name] = round(float(residents.to_numpy()[covered].sum()), 2)
         limits = {name: at_most[name] for name in claim.tiers}
         own[claim.name] = _own_bound(near, residents, candidates, at_most=limits)
-        faults += _contradictions(claim, value[claim.name], own[claim.name])
-    if faults:
-        raise SolveError("the plan does not stand up to its own inputs: " + "; ".join(faults) + ".")
+        faults += _contradictions(claim, value[claim.name], own[claim.name], proven=proven)
+    _refuse(faults)
     return Certificate(
         value=value,
         solver_bound={claim.name: claim.bound for claim in claims},
@@ -144,6 +145,32 @@ def certify(
     )
 
 
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise SolveError(f"the plan does not stand up to its own inputs: {'; '.join(faults)}.")
+
+
+def _check_tables(
+    minutes: TravelTimes,
+    residents: pd.Series,
+    candidates: gpd.GeoDataFrame,
+    claims: tuple[Claim, ...],
+) -> None:
+    """Refuse tables that are not those of the travel times: nothing more can then be checked."""
+    faults = []
+    if not residents.index.equals(minutes.origins):
+        faults.append("the residents are not the origins of the travel times")
+    if not candidates.index.equals(minutes.destinations):
+        faults.append("the candidates are not the destinations of the travel times")
+    faults += [
+        f"{claim.name}: {claim.minutes:g} minutes, but the travel times end at "
+        f"{minutes.cutoff_min:g}"
+        for claim in claims
+        if not claim.minutes <= minutes.cutoff_min + _TOLERANCE
+    ]
+    _refuse(faults)
+
+
 def _broken_rules(
     tier: pd.Series,
     candidates: gpd.GeoDataFrame,
@@ -152,7 +179,10 @@ def _broken_rules(
 ) -> list[str]:
     unknown = sorted(set(tier.index) - set(candidates.index))
     if unknown:
-        return [f"sites that are no candidates: {', '.join(unknown)}"]
+        return [f"sites that are no candidates: {', '.join(map(str, unknown))}"]
+    strange = sorted(set(tier) - set(at_most))
+    if strange:
+        return [f"tiers that do not exist: {', '.join(map(str, strange))}"]
     faults = []
     if tier.index.has_duplicates:
         faults.append("a site is open twice")
@@ -162,7 +192,7 @@ def _broken_rules(
     status = candidates["status"]
     missing = sorted(set(candidates.index[status != "candidate"]) - set(tier.index))
     if missing:
-        faults.append(f"existing or forced sites left closed: {', '.join(missing)}")
+        faults.append(f"existing or forced sites left closed: {', '.join(map(str, missing))}")
     counted = tier[(status[tier.index] != "existing").to_numpy()].value_counts()
     for name in at_most:
         number = int(counted.get(name, 0))
@@ -171,13 +201,18 @@ def _broken_rules(
     return faults
 
 
-def _contradictions(claim: Claim, value: float, own_bound: float) -> list[str]:
+def _contradictions(claim: Claim, value: float, own_bound: float, *, proven: bool) -> list[str]:
+    """Compare so that a claim which is not a number never passes."""
     slack = _TOLERANCE * max(value, 1.0) + _HALF_UNIT
     faults = []
-    if abs(value - claim.value) > slack:
+    if not abs(value - claim.value) <= slack:
         faults.append(f"{claim.name}: claims {claim.value:.2f} residents, minutes give {value:.2f}")
-    if value > claim.bound + slack:
+    if not value <= claim.bound + slack:
         faults.append(f"{claim.name}: {value:.2f} residents exceed the bound {claim.bound:.2f}")
+    if not claim.bound < math.inf:
+        faults.append(f"{claim.name}: no bound")
+    elif proven and not claim.bound <= value + slack:
+        faults.append(f"{claim.name}: said proven, but the bound is {claim.bound:.2f}")
     if value > own_bound + slack:
         faults.append(f"{claim.name}: {value:.2f} residents exceed the own bound {own_bound:.2f}")
     return faults

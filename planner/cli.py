@@ -1,6 +1,8 @@
 """The command line: `planner plan`, `planner build`."""
 
+import io
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,9 +119,9 @@ def build(
         sources=sources,
         overwrite=overwrite,
     )
-    Console().print(
-        f"{escape(home.title)} : {len(home.communes)} communes, {len(home.residents)} points "
-        f"habités, {len(home.premises)} lieux, dans {escape(str(out))}"
+    _console().print(
+        f"{_plain(home.title)} : {len(home.communes)} communes, {len(home.residents)} points "
+        f"habités, {len(home.premises)} lieux, dans {_plain(out)}"
     )
 
 
@@ -128,7 +130,7 @@ def _progress() -> Progress:
         TextColumn("{task.description:<20}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=_console(stderr=True),
         transient=True,
     )
 
@@ -138,8 +140,8 @@ def _summary(result: "Plan", folder: Path) -> None:
     from planner import _format
     from planner.maps._words import TIERS
 
-    console = Console()
-    sites = Table(title=f"{escape(result.title)} : scénario « {escape(result.scenario.name)} »")
+    console = _console()
+    sites = Table(title=f"{_plain(result.title)} : scénario « {_plain(result.scenario.name)} »")
     for heading in ("Niveau", "Site", "Commune", "Habitants"):
         sites.add_column(heading, justify="right" if heading == "Habitants" else "left")
     order = list(TIERS)
@@ -147,18 +149,35 @@ def _summary(result: "Plan", folder: Path) -> None:
         result.sites.iterrows(), key=lambda item: (order.index(item[1]["tier"]), item[0])
     ):
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
-        sites.add_row(*map(escape, row), _format.number(site["residents_mesh"]))
+        sites.add_row(*map(_plain, row), _format.number(site["residents_mesh"]))
     console.print(sites)
     for label, value in result.figures():
         console.print(f"{label} : [bold]{value}[/bold]")
     console.print(result.proof)
     for note in result.notes:
-        console.print(escape(note), style="yellow")
+        console.print(_plain(note), style="yellow")
     stages = ", ".join(
         f"{_STAGES[stage].lower()} {seconds:.2f}" for stage, seconds in result.seconds.items()
     )
     console.print(f"Secondes : {stages}", style="dim")
-    console.print(f"Carte : {escape(str(folder / 'carte.html'))}")
+    console.print(f"Carte : {_plain(folder / 'carte.html')}", soft_wrap=True)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console that leaves `:words:` alone, and writes what its encoding cannot as `?`."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return Console(stderr=stderr, emoji=False, highlight=False)
+
+
+def _plain(text: object) -> str:
+    """Return text from a file or a path as a terminal shows it, and never as orders to it."""
+    shown = (
+        c if c == "\n" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for c in str(text)
+    )
+    return escape("".join(shown))
 
 
 def main() -> None:
@@ -166,7 +185,7 @@ def main() -> None:
     try:
         app()
     except (PlannerError, OSError) as error:
-        Console(stderr=True, highlight=False).print(f"Erreur : {escape(str(error))}", style="red")
+        _console(stderr=True).print(f"Erreur : {_plain(error)}", style="red", soft_wrap=True)
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

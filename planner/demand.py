@@ -1,5 +1,7 @@
 """Who is to be served: residents as demand points, merged where that changes little."""
 
+import math
+
 import geopandas as gpd
 import numpy as np
 
@@ -23,6 +25,11 @@ def residents(territory: Territory, *, cell_m: float | None = None) -> gpd.GeoDa
         Index id, sorted; columns commune (code), residents (people, above 0, in whole hundredths
         so that sums are exact), geometry (points in the territory's metric CRS).
 
+    Raises
+    ------
+    InputError
+        When nobody lives in the territory.
+
     Examples
     --------
     >>> from planner import territory
@@ -31,10 +38,14 @@ def residents(territory: Territory, *, cell_m: float | None = None) -> gpd.GeoDa
     True
     """
     points = territory.residents[["commune", "residents", "geometry"]].sort_index()
+    points = points[points["residents"] > 0]
     if cell_m is not None:
         points = merge_to_grid(points, cell_m=cell_m)
     points = points.assign(residents=points["residents"].round(2))
-    return points[points["residents"] > 0]
+    points = points[points["residents"] > 0]
+    if points.empty:
+        raise InputError(f"{territory.title}: no residents to plan for. Fill in the residents.")
+    return points
 
 
 def merge_to_grid(points: gpd.GeoDataFrame, *, cell_m: float) -> gpd.GeoDataFrame:
@@ -45,7 +56,7 @@ def merge_to_grid(points: gpd.GeoDataFrame, *, cell_m: float) -> gpd.GeoDataFram
     Parameters
     ----------
     points
-        Demand points in a metric CRS: commune, residents, geometry.
+        Demand points in a metric CRS: commune, residents (above 0), geometry.
     cell_m
         Side of the squares, metres; they are aligned on the multiples of it.
 
@@ -57,10 +68,10 @@ def merge_to_grid(points: gpd.GeoDataFrame, *, cell_m: float) -> gpd.GeoDataFram
     Raises
     ------
     InputError
-        When the side is not positive, or the CRS is not metric.
+        When the side is below a metre, or the CRS is not metric.
     """
-    if not cell_m > 0:
-        raise InputError(f"cell_m={cell_m!r}: give a positive number of metres.")
+    if not 1 <= cell_m < math.inf:
+        raise InputError(f"cell_m={cell_m!r}: give a number of metres, 1 or more.")
     if points.crs is None or not points.crs.is_projected:
         raise InputError("demand points must be in a CRS in metres to be merged to a grid.")
     x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()

@@ -1,9 +1,10 @@
 """A plan as a value, and the files it is handed over in."""
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pandas as pd
 
 from planner import _format, maps
 from planner._errors import InputError
-from planner._files import safe_cell, write_text
+from planner._files import replacing, safe_cell
 from planner.certificate import Certificate
 from planner.coverage import Stage
 from planner.maps._words import KINDS, STATUSES
@@ -22,7 +23,7 @@ from planner.maps._words import TIERS as TIER_WORDS
 if TYPE_CHECKING:
     from planner.scenarios import Scenario
 
-FILES = ("carte.html", "communes.csv", "sites.csv", "plan.json")
+FILES = ("plan.json", "sites.csv", "communes.csv", "carte.html")
 FORMAT = "planner-plan-1"
 
 
@@ -98,7 +99,7 @@ class Plan:
         """How sure the plan is, in French words for every map and table."""
         if self.proven:
             return "Optimum prouvé"
-        widest = max(stage.gap for stage in self.stages)
+        widest = max(self.certificate.gap.values(), default=0.0)
         return f"Optimum non prouvé : écart d’au plus {_format.percent(widest)}"
 
     def figures(self) -> list[tuple[str, str]]:
@@ -136,7 +137,7 @@ class Plan:
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write the plan into a folder: map, tables and the whole as JSON.
 
-        All is made before anything is written, and each file takes its place whole.
+        All is written beside what is there before any of it takes its place, the JSON last.
 
         Parameters
         ----------
@@ -153,19 +154,24 @@ class Plan:
         Raises
         ------
         InputError
-            When the folder is a file, or holds something that is no plan.
+            When the folder is a file, holds something that is no plan, or cannot be written.
         """
         folder = Path(folder)
         _check_folder(folder, overwrite=overwrite)
         texts = dict(
             zip(
                 FILES,
-                (self.map(), _communes_csv(self), _sites_csv(self), _json(self)),
+                (_json(self), _sites_csv(self), _communes_csv(self), self.map()),
                 strict=True,
             )
         )
-        for name, text in texts.items():
-            write_text(folder / name, text)
+        try:
+            with contextlib.ExitStack() as last_comes_first:
+                for name, text in texts.items():
+                    temporary = last_comes_first.enter_context(replacing(folder / name))
+                    temporary.write_bytes(text.encode())
+        except OSError as error:
+            raise InputError(f"{folder}: could not be written ({error}).") from error
         return folder
 
 
@@ -176,7 +182,7 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
         return
     try:
         earlier = json.loads((folder / "plan.json").read_text("utf-8")).get("format") == FORMAT
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         earlier = False
     if not earlier:
         raise InputError(
@@ -186,58 +192,56 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
 
 def _sites_csv(plan: Plan) -> str:
+    sites = plan.sites
     mesh = _format.minutes(plan.scenario.mesh_min)
-    rows = [
+    return _csv(
         {
-            "identifiant": site_id,
-            "nom": site["name"],
-            "niveau": TIER_WORDS[site["tier"]].one,
-            "type de lieu": KINDS.get(site["kind"], site["kind"]),
-            "commune": site["commune_name"],
-            "code commune": site["commune"],
-            "statut": STATUSES.get(site["status"], site["status"]),
-            "places": int(site["seats"]),
-            f"habitants à {mesh}": float(site["residents_mesh"]),
-            "longitude": round(site.geometry.x, 6),
-            "latitude": round(site.geometry.y, 6),
-            "temps": _times_word(plan),
+            "identifiant": sites.index,
+            "nom": sites["name"],
+            "niveau": [TIER_WORDS[tier].one for tier in sites["tier"]],
+            "type de lieu": [KINDS.get(kind, kind) for kind in sites["kind"]],
+            "commune": sites["commune_name"],
+            "code commune": sites["commune"],
+            "statut": [STATUSES.get(status, status) for status in sites["status"]],
+            "places": sites["seats"],
+            f"habitants à {mesh}": sites["residents_mesh"],
+            "longitude": sites.geometry.x.round(6),
+            "latitude": sites.geometry.y.round(6),
+            "temps": [_times_word(plan)] * len(sites),
         }
-        for site_id, site in plan.sites.iterrows()
-    ]
-    return _csv(rows)
+    )
 
 
 def _communes_csv(plan: Plan) -> str:
+    communes = plan.communes
     mesh, far = (
         _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
     )
-    rows = [
+    return _csv(
         {
-            "code": code,
-            "commune": row["name"],
-            "population": int(row["population"]),
-            f"habitants à {mesh} d’un site": float(row["covered_mesh"]),
-            f"part à {mesh} d’un site": round(float(row["share_mesh"]), 4),
-            f"habitants à {far} d’un site structurant": float(row["covered_structuring"]),
-            f"part à {far} d’un site structurant": round(float(row["share_structuring"]), 4),
-            "temps": _times_word(plan),
+            "code": communes.index,
+            "commune": communes["name"],
+            "population": communes["population"],
+            f"habitants à {mesh} d’un site": communes["covered_mesh"],
+            f"part à {mesh} d’un site": communes["share_mesh"].round(4),
+            f"habitants à {far} d’un site structurant": communes["covered_structuring"],
+            f"part à {far} d’un site structurant": communes["share_structuring"].round(4),
+            "temps": [_times_word(plan)] * len(communes),
         }
-        for code, row in plan.communes.iterrows()
-    ]
-    return _csv(rows)
+    )
 
 
 def _times_word(plan: Plan) -> str:
     return "temps estimés" if plan.estimated else "temps par la route"
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
+def _csv(columns: Mapping[str, Iterable[object]]) -> str:
     """Return a table as French spreadsheets open it: semicolons, decimal commas, a BOM."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), delimiter=";", lineterminator="\r\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([_cell(value) for value in row])
     return "\N{ZERO WIDTH NO-BREAK SPACE}" + text.getvalue()
 
 

@@ -234,7 +234,7 @@ def _direct(roads: RoadNetwork, start: Snapped, stop: Snapped) -> _Piece | None:
 def _matrix(roads: RoadNetwork) -> sp.csr_array:
     """Return the times between nodes; of parallel segments the fastest."""
     out, n = roads.out, roads.node_id.size
-    tail = np.repeat(np.arange(n), np.diff(out.pointer))
+    tail = np.repeat(np.arange(n, dtype=np.int32), np.diff(out.pointer))
     order = np.lexsort((out.ds, out.node, tail))
     first = np.ones(order.size, np.bool_)
     first[1:] = (np.diff(tail[order]) != 0) | (np.diff(out.node[order]) != 0)

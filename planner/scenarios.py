@@ -12,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from planner import candidates as candidate_sites
 from planner import certificate, coverage, demand, indicators, isochrones, network, travel
@@ -27,6 +27,8 @@ from planner.territory import Territory
 from planner.travel import TravelTimes
 
 StageProgress = Callable[[str, int, int], None]
+
+_MOST_SITES, _MOST_SEATS = 10_000, 100_000
 
 
 def _default(key: str) -> float:
@@ -75,26 +77,39 @@ class Scenario(BaseModel):
     8.0
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    name: str = "base"
+    name: str = Field(default="base", max_length=200)
     mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
     structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
     near_min: float = Field(default=_default("near_min"), gt=0, le=120)
-    structuring_sites: int = Field(default=int(_default("structuring_sites")), ge=0)
-    mini_sites_max: int = Field(default=int(_default("mini_sites_max")), ge=0)
-    corpoworking_sites_max: int = Field(default=int(_default("corpoworking_sites_max")), ge=0)
-    structuring_seats: int = Field(default=int(_default("structuring_seats")), ge=1)
-    mini_seats: int = Field(default=int(_default("mini_seats")), ge=1)
-    corpoworking_seats: int = Field(default=int(_default("corpoworking_seats")), ge=1)
-    bourg_min_population: int = Field(default=int(_default("bourg_min_population")), ge=0)
+    structuring_sites: int = Field(default=int(_default("structuring_sites")), ge=0, le=_MOST_SITES)
+    mini_sites_max: int = Field(default=int(_default("mini_sites_max")), ge=0, le=_MOST_SITES)
+    corpoworking_sites_max: int = Field(
+        default=int(_default("corpoworking_sites_max")), ge=0, le=_MOST_SITES
+    )
+    structuring_seats: int = Field(default=int(_default("structuring_seats")), ge=1, le=_MOST_SEATS)
+    mini_seats: int = Field(default=int(_default("mini_seats")), ge=1, le=_MOST_SEATS)
+    corpoworking_seats: int = Field(
+        default=int(_default("corpoworking_seats")), ge=1, le=_MOST_SEATS
+    )
+    bourg_min_population: int = Field(
+        default=int(_default("bourg_min_population")), ge=0, le=100_000_000
+    )
     profile: str = "car"
     max_snap_m: float = Field(default=_default("max_snap_m"), gt=0, le=10_000)
-    walk_kph: float = Field(default=_default("walk_kph"), gt=0, le=10)
-    demand_cell_m: float | None = Field(default=None, gt=0)
-    forced: tuple[str, ...] = ()
-    forbidden: tuple[str, ...] = ()
-    time_limit_s: float = Field(default=60.0, gt=0)
+    walk_kph: float = Field(default=_default("walk_kph"), ge=0.1, le=10)
+    demand_cell_m: float | None = Field(default=None, ge=1, le=100_000)
+    forced: tuple[str, ...] = Field(default=(), strict=False)  # TOML gives a list
+    forbidden: tuple[str, ...] = Field(default=(), strict=False)
+    time_limit_s: float = Field(default=60.0, gt=0, le=86_400)
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, profile: str) -> str:
+        if profile not in PROFILES:
+            raise ValueError(f"no profile {profile!r}; choose one of {', '.join(PROFILES)}")
+        return profile
 
     @property
     def seats(self) -> dict[str, int]:
@@ -123,20 +138,15 @@ def read_scenario(path: Path | str) -> Scenario:
     """
     path = existing_file(path, what="scenario")
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(path.read_text("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or made to break us
         raise InputError(f"{path}: not TOML in UTF-8: {error}.") from error
     content.setdefault("name", path.stem)
     try:
-        scenario = Scenario.model_validate(content)
+        return Scenario.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
         raise InputError(f"{path}: {faults}.") from error
-    if scenario.profile not in PROFILES:
-        raise InputError(
-            f"{path}: profile = {scenario.profile!r}: choose one of {', '.join(PROFILES)}."
-        )
-    return scenario
 
 
 def _said(place: tuple[int | str, ...], message: str) -> str:
@@ -145,6 +155,7 @@ def _said(place: tuple[int | str, ...], message: str) -> str:
         near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
         return f"unknown key {key}; {hint}"
+    message = message.removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}"
 
 

@@ -45,8 +45,9 @@ class TravelTimes:
     ----------
     minutes
         CSR array, origins × destinations, holding the pairs within the cutoff and no others. A
-        place is 0 minutes from itself, and that zero is stored: read the structure
-        (``indptr``, ``indices``), not the non-zero values.
+        place on a road is 0 minutes from itself, and that zero is stored: read the structure
+        (``indptr``, ``indices``), not the non-zero values. Off the road, it is the walk to the
+        road and back.
     origins, destinations
         Their indexes, in the order of rows and columns.
     cutoff_min
@@ -162,7 +163,7 @@ def times(
         source,
         target,
         to_source=to_source,
-        cutoff_ds=_whole_ds(cutoff_min),
+        cutoff_ds=whole_ds(cutoff_min),
         workers=workers,
         progress=progress,
     )
@@ -282,7 +283,8 @@ def _check_minutes(cutoff_min: float) -> None:
         raise InputError(f"cutoff_min={cutoff_min!r}: give a positive number of minutes.")
 
 
-def _whole_ds(minutes: float) -> int:
+def whole_ds(minutes: float) -> int:
+    """Return the largest whole number of tenths of a second within `minutes`."""
     return int((minutes + BOUNDARY_MIN) * _DS_A_MINUTE)
 
 
@@ -312,7 +314,7 @@ class _Search:
         seed = source.arriving_ds(roads) if to_source else source.leaving_ds(roads)
         access = target.leaving_ds(roads) if to_source else target.arriving_ds(roads)
         self.shape = (source.segment.size, target.segment.size)
-        self.cutoff_ds = cutoff_ds
+        self.cutoff_ds = cutoff_ds = min(cutoff_ds, _longest_ds(roads, source, target))
         self.graph = (graph.pointer, graph.node, graph.ds)
         self.seeds = _seeds(roads, source, seed)
         self.targets = _targets(roads, target, access, cutoff_ds)
@@ -421,6 +423,14 @@ def _direct(
     kept = ds <= cutoff_ds
     pointer = row_pointers(from_source[kept].astype(np.int32), source.segment.size)
     return pointer, to_target[kept].astype(np.int32), ds[kept].astype(np.int32)
+
+
+def _longest_ds(roads: RoadNetwork, source: Snapped, target: Snapped) -> int:
+    """Return a time that no trip exceeds: a larger cutoff would only cost memory."""
+    slower = np.maximum(roads.forward_ds, roads.backward_ds)
+    segments = np.maximum(slower, 0).sum(dtype=np.int64)
+    walks = (int(place.walk_ds.max(initial=0)) for place in (source, target))
+    return min(int(segments) + sum(walks), int(FAR) - 1)
 
 
 def _ahead(here: Ints, there: Ints) -> NDArray[np.int64]:

@@ -11,6 +11,8 @@ from planner._errors import Infeasible, SolveError, TimeLimit
 
 Floats = NDArray[np.float64]
 _ABSOLUTE_GAP = 0.4  # objectives are whole numbers: half a unit of gap is none
+_TOLERANCE = 1e-9  # HiGHS's own, 1e-6, gives hundreds of residents away in a later stage
+_INFEASIBLE = "no plan satisfies all the rules of the scenario."
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def maximise(
     TimeLimit
         When time ran out before a first point.
     """
+    if not gain.size:
+        return _nothing_to_choose(rows)
     solver = highspy.Highs()  # type: ignore[no-untyped-call] # highspy has no types
     for option, value in {
         "output_flag": False,
@@ -74,12 +78,21 @@ def maximise(
         "random_seed": 0,
         "mip_rel_gap": 0.0,
         "mip_abs_gap": _ABSOLUTE_GAP,
+        "mip_feasibility_tolerance": _TOLERANCE,
+        "primal_feasibility_tolerance": _TOLERANCE,
         "time_limit": float(time_limit_s),
     }.items():
         solver.setOptionValue(option, value)
     solver.passModel(_model(gain, rows, integer, upper))
     solver.run()
     return _result(solver)
+
+
+def _nothing_to_choose(rows: list[Rows]) -> Result:
+    """Return the only point of a program without columns, which HiGHS calls no model."""
+    if any((part.lower > 0).any() or (part.upper < 0).any() for part in rows):
+        raise Infeasible(_INFEASIBLE)
+    return Result(np.zeros(0), value=0.0, bound=0.0, proven=True)
 
 
 def _model(
@@ -108,7 +121,7 @@ def _result(solver: highspy.Highs) -> Result:
         highspy.HighsModelStatus.kInfeasible,
         highspy.HighsModelStatus.kUnboundedOrInfeasible,
     ):
-        raise Infeasible("no plan satisfies all the rules of the scenario.")
+        raise Infeasible(_INFEASIBLE)
     if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
         raise SolveError(f"HiGHS stopped with: {solver.modelStatusToString(status)}.")
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:

@@ -18,8 +18,9 @@ covering problem of Church and ReVelle (1974); :math:`z` may stay continuous.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import geopandas as gpd
 import numpy as np
@@ -27,13 +28,16 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from planner._errors import InputError
+from planner._errors import Infeasible, InputError, SolveError
+from planner._tables import listed
 from planner.candidates import TIERS
 from planner.coverage._milp import Floats, Rows, maximise
 from planner.coverage._reduce import merge_equal_rows
-from planner.travel import TravelTimes
+from planner.travel import BOUNDARY_MIN, TravelTimes
 
+_LAYERS, _TIE_BREAKS = ("mesh", "structuring", "near"), ("sites", "ids")
 WEIGHT_UNIT = 0.01  # residents are counted in whole hundredths: sums are then exact
+_MOST_PEOPLE = 20_000_000  # in all: beyond, a hundredth is lost in the tolerance of the solver
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class Stage:
 
     @property
     def gap(self) -> float:
-        """Share of the bound that may still be missing."""
-        return max(self.bound - self.value, 0.0) / max(abs(self.bound), 1e-12)
+        """Share that may still be missing, of the bound or the value, whichever is larger."""
+        return max(self.bound - self.value, 0.0) / max(abs(self.bound), abs(self.value), 1e-12)
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,10 @@ def solve(
     Raises
     ------
     InputError
-        When tables do not match, or a tier asks for more sites than it has candidates.
+        When tables do not match, the travel times end before a cutoff, or tiers ask for more
+        sites than they have candidates.
     Infeasible
-        When the rules exclude one another.
+        When the forced sites exclude one another; the message names them.
     TimeLimit
         When time ran out before a first plan.
 
@@ -162,13 +167,14 @@ def solve(
     Science Association 32.
     """
     began = time.perf_counter()
-    _check(minutes, residents, candidates, limits)
+    cutoffs = dict(zip(_LAYERS, (mesh_min, structuring_min, near_min), strict=True))
+    _check(minutes, residents, candidates, cutoffs=cutoffs)
+    _check_limits(candidates, limits)
     rows = np.argsort(minutes.origins.to_numpy(), kind="stable")
     columns = np.argsort(minutes.destinations.to_numpy(), kind="stable")
     weights = np.rint(residents.to_numpy() / WEIGHT_UNIT).astype(np.int64)[rows]
     candidates = candidates.iloc[columns]
     options = _options(candidates)
-    cutoffs = {"mesh": mesh_min, "structuring": structuring_min, "near": near_min}
     layers = [
         _layer(name, minutes.within(cutoff)[rows][:, columns], weights, options)
         for name, cutoff in cutoffs.items()
@@ -183,34 +189,85 @@ def solve(
 
 
 def _check(
-    minutes: TravelTimes, residents: pd.Series, candidates: gpd.GeoDataFrame, limits: Limits
+    minutes: TravelTimes,
+    residents: pd.Series,
+    candidates: gpd.GeoDataFrame,
+    *,
+    cutoffs: Mapping[str, float],
 ) -> None:
     if not residents.index.equals(minutes.origins):
         raise InputError("residents: the index must be the origins of the travel times.")
     if not candidates.index.equals(minutes.destinations):
         raise InputError("candidates: the index must be the destinations of the travel times.")
     values = residents.to_numpy()
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise InputError("residents: every demand point needs a number of people, 0 or more.")
-    free = candidates[candidates["status"] != "existing"]
+    if not ((values >= 0).all() and values.sum() <= _MOST_PEOPLE):
+        raise InputError(
+            "residents: every demand point needs a number of people, 0 or more, and no more than "
+            f"{_MOST_PEOPLE:,} in all."
+        )
+    for name, cutoff in cutoffs.items():
+        if not 0 <= cutoff <= minutes.cutoff_min + BOUNDARY_MIN:
+            raise InputError(
+                f"{name}_min={cutoff!r}: the travel times given end at {minutes.cutoff_min} min."
+            )
+    closed = candidates.index[~candidates[list(TIERS)].any(axis=1)]
+    stuck = closed[candidates.loc[closed, "status"] != "candidate"]
+    if len(stuck):
+        raise InputError(f"existing or forced sites that have no tier: {listed(stuck)}.")
+
+
+def _check_limits(candidates: gpd.GeoDataFrame, limits: Limits) -> None:
+    """Refuse limits that no choice of sites meets.
+
+    It is enough to look at every set of tiers: whether as many sites may be of these tiers as
+    they ask for together, and whether the forced sites that can be nothing else fit in them.
+    """
     faults = [
-        f"{limits.at_least[tier]} {tier} sites asked, {int(free[tier].sum())} candidates"
-        for tier in TIERS
-        if limits.at_least[tier] > free[tier].sum()
-    ]
-    faults += [
         f"{tier}: at least {limits.at_least[tier]} but at most {limits.at_most[tier]}"
         for tier in TIERS
         if limits.at_least[tier] > limits.at_most[tier]
     ]
-    forced = int((candidates["status"] == "forced").sum())
-    if forced > sum(limits.at_most[tier] for tier in TIERS):
-        faults.append(f"{forced} forced sites, more than all tiers may open")
+    faults += _too_few(candidates, limits)
     if faults:
         raise InputError(
             f"the scenario asks what the territory does not have: {'; '.join(faults)}. "
             "Ask for fewer sites, or add premises."
         )
+    if faults := list(_too_many(candidates, limits)):
+        raise Infeasible(
+            f"no plan opens all forced sites: {'; '.join(faults)}. Allow more sites, or force "
+            "fewer."
+        )
+
+
+def _too_few(candidates: gpd.GeoDataFrame, limits: Limits) -> Iterator[str]:
+    """Say which tiers ask together for more sites than may be of them."""
+    free = candidates[candidates["status"] != "existing"]
+    said: list[tuple[str, ...]] = []
+    for tiers in _sets_of_tiers():
+        asked = sum(limits.at_least[tier] for tier in tiers)
+        found = int(free[list(tiers)].any(axis=1).sum())
+        if asked > found and not any(set(part) <= set(tiers) for part in said):
+            said.append(tiers)
+            yield f"{asked} {' and '.join(tiers)} sites asked, {found} candidates"
+
+
+def _too_many(candidates: gpd.GeoDataFrame, limits: Limits) -> Iterator[str]:
+    """Say which forced sites are more than the only tiers they can be may open."""
+    forced = candidates[candidates["status"] == "forced"]
+    said: list[tuple[str, ...]] = []
+    for tiers in _sets_of_tiers():
+        others = [tier for tier in TIERS if tier not in tiers]
+        only = forced.index[~forced[others].any(axis=1)]
+        most = sum(limits.at_most[tier] for tier in tiers)
+        if len(only) > most and not any(set(part) <= set(tiers) for part in said):
+            said.append(tiers)
+            yield f"{listed(only)} can only be {' or '.join(tiers)}, at most {most} allowed"
+
+
+def _sets_of_tiers() -> Iterator[tuple[str, ...]]:
+    for size in range(1, len(TIERS) + 1):
+        yield from combinations(TIERS, size)
 
 
 def _options(candidates: gpd.GeoDataFrame) -> _Options:
@@ -251,19 +308,33 @@ def _lexicographic(
     upper = np.ones(width)
     goals = [_gain(layer, start, width) for layer, start in zip(layers, starts, strict=False)]
     goals += _tie_breaks(options, width)
-    names = [*(layer.name for layer in layers), "sites", "ids"]
     chosen = np.zeros(options.site.size, np.bool_)
-    stages: list[Stage] = []
-    for name, gain in zip(names, goals, strict=True):
-        left = max(deadline - time.perf_counter(), 0.1)
-        result = maximise(gain, rows, integer=integer, upper=upper, time_limit_s=left)
-        chosen = result.x[: options.site.size] > 1 / 2
+    bounds: list[float] = []
+    held: list[tuple[Floats, float]] = []
+    for gain in goals:
+        most, left = np.inf, max(deadline - time.perf_counter(), 0.1)
+        try:
+            result = maximise(gain, rows, integer=integer, upper=upper, time_limit_s=left)
+        except SolveError:
+            if not held:
+                raise  # else the plan of the stage before stands, and nothing more is known
+        else:
+            most = float(np.floor(result.bound + 1 / 2))
+            found = result.x[: options.site.size] > 1 / 2
+            if all(_value(goal, found, layers, starts) >= value for goal, value in held):
+                chosen = found
         value = _value(gain, chosen, layers, starts)
-        unit = WEIGHT_UNIT if name in {layer.name for layer in layers} else 1.0
-        bound = max(value, float(np.floor(result.bound + 1 / 2)))
-        stages.append(Stage(name, value * unit, bound * unit, result.proven))
+        bounds.append(max(value, min(most, float(gain[gain > 0].sum()))))
+        held.append((gain, value))
         rows.append(_keep(gain, value))
-    return chosen, tuple(stages)
+    reached = [_value(gain, chosen, layers, starts) for gain in goals]
+    return chosen, tuple(map(_stage, (*_LAYERS, *_TIE_BREAKS), reached, bounds))
+
+
+def _stage(name: str, value: float, bound: float) -> Stage:
+    """Return a stage in residents or sites; its value is that of the final plan."""
+    unit = WEIGHT_UNIT if name in _LAYERS else 1.0
+    return Stage(name, round(value * unit, 2), round(bound * unit, 2), proven=value == bound)
 
 
 def _rules(options: _Options, limits: Limits, width: int) -> Rows:

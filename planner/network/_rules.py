@@ -321,9 +321,9 @@ def _number_kph(text: str) -> float:
 
 
 def _zone_kph(text: str) -> float:
-    """Return the limit of a zone such as `FR:urban`, `FR:zone30`, `CH:30`, `walk`; else NaN."""
-    country, _, zone = text.strip().rpartition(":")
-    zone = zone.strip().lower()
+    """Return the limit of a zone such as `FR:urban`, `DE:zone:30`, `CH:30`, `walk`; else NaN."""
+    country, colon, zone = text.strip().partition(":")
+    country, zone = (country, zone.strip().lower()) if colon else ("", country.lower())
     if country and country not in _ZONES:
         return np.nan  # a misspelt country is no reason to guess
     if country and (match := re.fullmatch(r"(?:zone:?)?(\d+)", zone)):

@@ -13,6 +13,7 @@ from planner.network._speeds import NEVER
 from planner.network.graph import RoadNetwork
 
 _NODE_M = 0.5  # nearer to the end of a segment than this, a place stands on the node
+_SLOWEST_WALK_KPH = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,10 @@ def walk_ds(walk_m: Floats, *, walk_kph: float) -> Ints:
     Raises
     ------
     InputError
-        When the speed is not a positive number.
+        When nobody walks at that speed.
     """
-    if not (np.isfinite(walk_kph) and walk_kph > 0):
-        raise InputError(f"walk_kph={walk_kph!r}: give a positive number of km/h.")
+    if not (np.isfinite(walk_kph) and walk_kph >= _SLOWEST_WALK_KPH):
+        raise InputError(f"walk_kph={walk_kph!r}: give {_SLOWEST_WALK_KPH} km/h or more.")
     ds = np.rint(np.where(np.isfinite(walk_m), walk_m, 0.0) * (36.0 / walk_kph))
     return np.minimum(ds, FAR).astype(np.int32)
 
