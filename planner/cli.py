@@ -35,6 +35,7 @@ _STAGES = {
     "certificate": "Vérification",
     "isochrones": "Isochrones",
     "indicators": "Couverture",
+    "ranges": "Autres vitesses",
     "files": "Écriture",
 }
 

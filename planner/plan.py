@@ -4,7 +4,8 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,11 @@ class Plan:
         Money by payer, commune and year; None until the territory has costs.
     indicators
         Headline figures by name.
+    ranges
+        The same figures, lowest and highest, when the same sites are reached at the slow and the
+        fast end of what is known of speeds.
+    assumed
+        How often each assumption was made in reading the roads.
     certificate
         The independent check.
     stages
@@ -79,6 +85,8 @@ class Plan:
     outside: gpd.GeoDataFrame = field(repr=False)
     roads: gpd.GeoDataFrame | None = field(repr=False)
     indicators: Mapping[str, float]
+    ranges: Mapping[str, tuple[float, float]] = field(repr=False)
+    assumed: Mapping[str, int] = field(repr=False)
     certificate: Certificate = field(repr=False)
     stages: tuple[Stage, ...] = field(repr=False)
     sources: pd.DataFrame = field(repr=False)
@@ -107,14 +115,19 @@ class Plan:
         mesh = _format.minutes(self.scenario.mesh_min)
         far = _format.minutes(self.scenario.structuring_min)
         return [
-            (f"Habitants à {mesh} d’un site", _format.percent(self.indicators["share_mesh"])),
-            (
-                f"Habitants à {far} d’un site structurant",
-                _format.percent(self.indicators["share_structuring"]),
+            self._figure(f"Habitants à {mesh} d’un site", "share_mesh", _format.percent),
+            self._figure(
+                f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
             ),
             ("Sites du réseau", _format.number(len(self.sites))),
-            (f"Habitants à plus de {mesh}", _format.number(self.indicators["residents_outside"])),
+            self._figure(f"Habitants à plus de {mesh}", "residents_outside", _people),
         ]
+
+    def _figure(self, label: str, key: str, written: Callable[[float], str]) -> tuple[str, str]:
+        """Return a figure with the range that speeds leave it, where there is one."""
+        low, high = (written(value) for value in self.ranges[key])
+        doubt = f" (de {low} à {high} selon la vitesse)" if low != high else ""
+        return f"{label}{doubt}", written(self.indicators[key])
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
@@ -173,6 +186,10 @@ class Plan:
         except OSError as error:
             raise InputError(f"{folder}: could not be written ({error}).") from error
         return folder
+
+
+def _people(count: float) -> str:
+    return "moins de 1" if 0 < count < 1 else _format.number(count)
 
 
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -247,7 +264,7 @@ def _csv(columns: Mapping[str, Iterable[object]]) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, float):
-        return "" if value != value else f"{value:.10g}".replace(".", ",")  # noqa: PLR0124 - NaN
+        return "" if math.isnan(value) else f"{value:.10g}".replace(".", ",")
     return safe_cell(value)
 
 
@@ -261,8 +278,10 @@ def _json(plan: Plan) -> str:
         "travel_times": {
             "estimated": plan.estimated,
             "label": _times_word(plan),
+            "assumed": dict(plan.assumed),
         },
         "indicators": dict(plan.indicators),
+        "ranges": {key: list(values) for key, values in plan.ranges.items()},
         "proven": plan.proven,
         "proof": plan.proof,
         "stages": [
@@ -292,7 +311,7 @@ def _records(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
         for name, value in row.items():
             if name != frame.geometry.name:
                 plain = value.item() if hasattr(value, "item") else value
-                record[str(name)] = None if plain != plain else plain  # noqa: PLR0124 - NaN
+                record[str(name)] = None if pd.isna(plain) else plain
         if (frame.geom_type == "Point").all():
             record |= {"lon": round(row.geometry.x, 7), "lat": round(row.geometry.y, 7)}
         records.append(record)

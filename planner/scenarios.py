@@ -5,7 +5,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,7 +21,7 @@ from planner._files import existing_file
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
 from planner.maps._words import KINDS
-from planner.network import PROFILES, RoadNetwork
+from planner.network import CAR_RANGE, PROFILES, RoadNetwork
 from planner.plan import Plan
 from planner.territory import Territory
 from planner.travel import TravelTimes
@@ -218,6 +218,8 @@ def run(
         served = _served(case, solution.tier)
         figures = _figures(case, served)
         communes = indicators.by_commune(people, territory.communes, layers=served)
+    with clock.stage("ranges"):
+        ranges = _ranges(case, solution.tier, figures)
     return Plan(
         territory=territory.name,
         title=territory.title,
@@ -228,6 +230,8 @@ def run(
         outside=people[~served["mesh"]].to_crs(4326),
         roads=None if roads is None else road_lines(roads),
         indicators=figures,
+        ranges=ranges,
+        assumed={} if roads is None else roads.assumed,
         certificate=proof,
         stages=solution.stages,
         sources=territory.sources,
@@ -404,6 +408,37 @@ def _figures(case: _Case, served: dict[str, pd.Series]) -> dict[str, float]:
     figures["residents_outside"] = round(total - figures["covered_mesh"], 2)
     lost = people.reindex(case.minutes.unreachable_origins).sum()
     return figures | {"residents_beyond_roads": round(float(lost), 2)}
+
+
+def _ranges(
+    case: _Case, tier: pd.Series, figures: dict[str, float]
+) -> dict[str, tuple[float, float]]:
+    """Return the range of each figure when the same sites are reached slower and faster."""
+    rows = [figures]
+    for minutes in _other_speeds(case, case.places.loc[tier.index]):
+        other = replace(case, minutes=minutes)
+        rows.append(_figures(other, _served(other, tier)))
+    return {key: (min(r[key] for r in rows), max(r[key] for r in rows)) for key in figures}
+
+
+def _other_speeds(case: _Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
+    """Return minutes to some sites at the low and the high end of what is known of speeds."""
+    if case.roads is None:
+        speed = DEFAULTS["crow_kph"]
+        for kph in (speed.low, speed.high):
+            yield travel.estimated_times(
+                case.people, sites, cutoff_min=case.minutes.cutoff_min, crow_kph=kph
+            )
+    elif case.scenario.profile in CAR_RANGE:
+        for profile in CAR_RANGE:
+            yield travel.times(
+                case.roads.with_profile(profile),
+                case.people,
+                sites,
+                cutoff_min=case.minutes.cutoff_min,
+                max_snap_m=case.scenario.max_snap_m,
+                walk_kph=case.scenario.walk_kph,
+            )
 
 
 def _notes(case: _Case, figures: dict[str, float]) -> tuple[str, ...]:

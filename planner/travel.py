@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import NamedTuple, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -214,11 +215,15 @@ def search_ds(
 
 
 def estimated_times(
-    origins: gpd.GeoDataFrame, destinations: gpd.GeoDataFrame, *, cutoff_min: float
+    origins: gpd.GeoDataFrame,
+    destinations: gpd.GeoDataFrame,
+    *,
+    cutoff_min: float,
+    crow_kph: float = CROW_KPH,
 ) -> TravelTimes:
     """Return estimated minutes where no roads are known: crow distance at 47 km/h.
 
-    ``minutes = 60 × crow_km / 47``. The effective speed already holds the detour: measured on
+    ``minutes = 60 × crow_km / crow_kph``. The effective speed already holds the detour: measured on
     Corsica's roads, crow distance over road time is 44-50 km/h, and the road is 1.26-1.42 times
     as long as the crow's way (:func:`estimated_road_km`).
 
@@ -228,6 +233,8 @@ def estimated_times(
         Points in any CRS; the index is the id.
     cutoff_min
         Longest time of interest, minutes.
+    crow_kph
+        Effective speed of the crow's way, km/h.
 
     Returns
     -------
@@ -244,7 +251,7 @@ def estimated_times(
     _check_minutes(cutoff_min)
     crow_m = crow_distances_m(origins, destinations)
     # To the tenth of a second, like times on roads: a boundary is then the same on any machine.
-    minutes = np.rint(crow_m * (36.0 / CROW_KPH)) / _DS_A_MINUTE
+    minutes = np.rint(crow_m * (36.0 / crow_kph)) / _DS_A_MINUTE
     rows, columns = np.nonzero(minutes <= cutoff_min + BOUNDARY_MIN)
     pointer = row_pointers(rows.astype(np.int32), len(origins))
     parts = (minutes[rows, columns], columns.astype(np.int32), pointer)
@@ -288,14 +295,14 @@ def whole_ds(minutes: float) -> int:
     return int((minutes + BOUNDARY_MIN) * _DS_A_MINUTE)
 
 
-@dataclass
-class _Chunk:
-    """What one call of the kernel found: pairs per source, then the pairs."""
+class _Chunk(NamedTuple):
+    """What one call of the kernel found: the targets of one source after the other."""
 
-    first: int
-    size: Ints
     target: Ints
     ds: Ints
+
+
+_Desk: TypeAlias = tuple[Ints, Ints, tuple[Ints, ...]]
 
 
 class _Search:
@@ -318,6 +325,8 @@ class _Search:
         self.graph = (graph.pointer, graph.node, graph.ds)
         self.seeds = _seeds(roads, source, seed)
         self.targets = _targets(roads, target, access, cutoff_ds)
+        self.size = np.zeros(self.shape[0], np.int32)  # pairs of each source, once searched
+        self._at_rest: list[_Desk] = []
         self.direct = _direct(roads, source, target, to_source=to_source, cutoff_ds=cutoff_ds)
 
     def run(self, *, workers: int, progress: Progress | None) -> sp.csr_array:
@@ -347,27 +356,33 @@ class _Search:
     def _chunk(self, first: int) -> list[_Chunk]:
         """Search from up to `_CHUNK` sources; several pieces when the pairs do not fit one."""
         last = min(first + _CHUNK, self.shape[0])
-        nodes, edges = self.graph[0].size - 1, self.graph[1].size
-        kernel = _kernel()
-        scratch = kernel.workspace(nodes, edges, self.shape[1], self.cutoff_ds)
-        size = np.zeros(self.shape[0], np.int32)
-        room = max(self.shape[1], min(_PAIRS, self.shape[1] * (last - first)))
-        target, ds = np.empty(room, np.int32), np.empty(room, np.int32)
+        try:
+            target, ds, scratch = self._at_rest.pop()
+        except IndexError:
+            target, ds, scratch = self._desk()
         pieces: list[_Chunk] = []
         while first < last:
-            after, used = kernel.times_to_targets(
+            after, used = _kernel().times_to_targets(
                 *self.graph, *self.seeds, *self.direct, *self.targets,
-                self.cutoff_ds, first, last, size, target, ds, *scratch,
+                self.cutoff_ds, first, last, self.size, target, ds, *scratch,
             )  # fmt: skip
             found = slice(None, int(used))
-            pieces.append(_Chunk(first, size[first:after], target[found].copy(), ds[found].copy()))
+            pieces.append(_Chunk(target[found].copy(), ds[found].copy()))
             first = int(after)
+        self._at_rest.append((target, ds, scratch))  # the kernel leaves it as it found it
         return pieces
+
+    def _desk(self) -> _Desk:
+        """Return the arrays that one thread works on."""
+        room = max(self.shape[1], min(_PAIRS, self.shape[1] * _CHUNK))
+        nodes, edges = self.graph[0].size - 1, self.graph[1].size
+        scratch = _kernel().workspace(nodes, edges, self.shape[1], self.cutoff_ds)
+        return np.empty(room, np.int32), np.empty(room, np.int32), scratch
 
     def _matrix(self, chunks: list[_Chunk]) -> sp.csr_array:
         if not chunks:
-            chunks = [_Chunk(0, *(np.zeros(0, np.int32),) * 3)]
-        pointer = np.concatenate(([0], np.cumsum(np.concatenate([c.size for c in chunks]))))
+            chunks = [_Chunk(np.zeros(0, np.int32), np.zeros(0, np.int32))]
+        pointer = np.concatenate(([0], np.cumsum(self.size)))
         ds = np.concatenate([c.ds for c in chunks])
         target = np.concatenate([c.target for c in chunks])
         matrix = sp.csr_array((ds, target, pointer), shape=self.shape)

@@ -10,9 +10,10 @@ from planner.network._exchange import from_osmnx, read_graphml, to_osmnx
 from planner.network._read import read_osm
 from planner.network._rules import CLASSES
 from planner.network.graph import Adjacency, RoadNetwork
-from planner.network.profiles import PROFILES, Profile
+from planner.network.profiles import CAR_RANGE, PROFILES, Profile
 
 __all__ = [
+    "CAR_RANGE",
     "CLASSES",
     "PROFILES",
     "Adjacency",

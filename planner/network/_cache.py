@@ -21,7 +21,7 @@ from planner.network._rules import CLASSES
 from planner.network.graph import RoadNetwork
 from planner.network.profiles import Profile, profile_named
 
-_READER = "1"  # raise it when the same file would be read differently
+_READER = "2"  # raise it when the same file would be read differently
 _LOG = logging.getLogger(__name__)
 
 

@@ -8,6 +8,7 @@ from planner.network.profiles import Profile
 NEVER = -1  # the time of a direction that is closed
 BUILT_UP_KPH = 50.0  # Code de la route R413-3
 _DS_A_SECOND = 10.0
+_LONGEST_DS = 2.0**29  # one segment, at most: sums of two stay whole
 
 
 def drive_ds(
@@ -51,5 +52,5 @@ def drive_ds(
     kph = np.minimum(kph, profile.fastest_kph)
     closed = np.isnan(by_class)
     seconds = np.where(closed, 0.0, 3.6 * length_m / np.where(closed, 1.0, kph) + stop_s)
-    ds = np.maximum(np.rint(seconds * _DS_A_SECOND), 1.0)
+    ds = np.clip(np.rint(seconds * _DS_A_SECOND), 1.0, _LONGEST_DS)
     return np.where(closed, NEVER, ds).astype(np.int32)

@@ -166,6 +166,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     {profile.name: profile for profile in (CAR, CAR_FAST, CAR_SLOW, BIKE, FOOT)}
 )
 
+# From the slowest to the fastest: what every figure that rests on car times ranges over.
+CAR_RANGE = ("car_slow", "car", "car_fast")
+
 
 def profile_named(name: str) -> Profile:
     """Return a profile by its name.
