@@ -127,12 +127,14 @@ def build(
 
 
 def _progress() -> Progress:
+    console = _console(stderr=True)
     return Progress(
         TextColumn("{task.description:<20}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=_console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -1,9 +1,12 @@
 """What several test modules share."""
 
+import ipaddress
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium import webdriver
@@ -75,3 +78,39 @@ def opened(browser: Browser, tmp_path: Path) -> Callable[..., Browser]:
         return browser
 
     return open_page
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Refuse every address but this machine's own: what a browser's driver listens on."""
+    connect, connect_ex, resolve = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.getaddrinfo,
+    )
+
+    def checked(host: object) -> None:
+        try:
+            here = host == "localhost" or ipaddress.ip_address(str(host)).is_loopback
+        except ValueError:
+            here = False
+        if not here:
+            raise OSError(f"a test asked for the network: {host}")
+
+    def guarded(call: Callable[..., Any]) -> Callable[..., Any]:
+        def connecting(self: socket.socket, address: Any) -> Any:
+            if self.family in {socket.AF_INET, socket.AF_INET6}:
+                checked(address[0])
+            return call(self, address)
+
+        return connecting
+
+    def resolving(host: Any, *rest: Any, **options: Any) -> Any:
+        checked(host)
+        return resolve(host, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+        patch.setattr(socket, "getaddrinfo", resolving)
+        yield

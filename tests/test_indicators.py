@@ -1,0 +1,84 @@
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import shapely
+from hypothesis import assume, given, settings
+from instances import instances, shipped
+
+from planner import indicators
+from planner.candidates import TIERS
+from planner.travel import TravelTimes
+
+POINTS, SITES = pd.Index(["p0", "p1", "p2"]), pd.Index(["s0", "s1"])
+TIER = pd.Series({"s1": "mini", "s0": "structuring"})
+
+
+def times(rows):
+    dense = np.array(rows, float)
+    row, column = np.nonzero(np.isfinite(dense))
+    matrix = sp.csr_array((dense[row, column], (row, column)), shape=dense.shape)
+    return TravelTimes(matrix, POINTS, SITES, 60.0, False, POINTS[:0], SITES[:0])
+
+
+MINUTES = times([[0, 30], [10.0 + 5e-7, 5], [np.inf, 10.1]])
+PEOPLE = pd.Series([1.0, 2.5, 4.0], index=POINTS)
+
+
+def test_S7_covered_is_within_the_minutes_of_an_open_site_of_a_tier_that_counts():
+    everyone = indicators.covered(MINUTES, TIER, cutoff_min=10, tiers=TIERS)
+    assert everyone.to_dict() == {"p0": True, "p1": True, "p2": False}
+    mini = indicators.covered(MINUTES, TIER, cutoff_min=10, tiers=("mini",))
+    assert mini.to_dict() == {"p0": False, "p1": True, "p2": False}
+    nobody = indicators.covered(MINUTES, TIER[:0], cutoff_min=60, tiers=TIERS)
+    assert not nobody.any()
+
+
+def test_people_may_count_for_several_sites_in_the_order_of_the_plan():
+    reached = indicators.by_site(MINUTES, TIER, PEOPLE, cutoff_min=10)
+    assert list(reached.items()) == [("s1", 2.5), ("s0", 3.5)]
+
+
+def test_coverage_by_commune_and_a_commune_where_nobody_lives():
+    squares = [shapely.box(n, 0, n + 1, 1) for n in range(3)]
+    communes = gpd.GeoDataFrame(
+        {"name": ["C", "A", "B"], "population": [0, 4, 4], "more": 1},
+        index=["03", "01", "02"], geometry=squares, crs=2154,
+    )  # fmt: skip
+    demand = gpd.GeoDataFrame(
+        {"commune": ["01", "01", "02"], "residents": PEOPLE.to_numpy()},
+        index=POINTS, geometry=[shapely.Point(0, 0)] * 3, crs=2154,
+    )  # fmt: skip
+    inside = pd.Series([False, True, False], index=POINTS)[::-1]
+    table = indicators.by_commune(demand, communes, layers={"mesh": inside})
+    assert table.index.tolist() == ["01", "02", "03"]
+    assert table["residents"].tolist() == [3.5, 4.0, 0.0]
+    assert table["covered_mesh"].tolist() == [2.5, 0.0, 0.0]
+    assert table["share_mesh"].tolist()[:2] == [pytest.approx(2.5 / 3.5), 0.0]
+    assert np.isnan(table.loc["03", "share_mesh"])
+    assert "more" not in table
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
+@given(instances(most_sites=6))
+def test_indicators_and_the_model_count_the_same_people(case):
+    assume(case.best() is not None)
+    minutes, people, _ = case.tables
+    solution = case.solve()
+    inside = indicators.covered(minutes, solution.tier, cutoff_min=10, tiers=TIERS)
+    assert people[inside].sum() == pytest.approx(solution.stages[0].value)
+    near = indicators.by_site(minutes, solution.tier, people, cutoff_min=10)
+    assert (near <= people[inside].sum() + 0.01).all()
+
+
+@pytest.mark.parametrize("name", ["liechtenstein", "saone-beaujolais"])
+def test_the_communes_of_a_plan_add_up_to_its_headline(name):
+    plan = shipped(name)
+    sums = plan.communes[["residents", "covered_mesh", "covered_structuring"]].sum()
+    for column, total in sums.items():
+        assert total == pytest.approx(plan.indicators[column], abs=0.2)
+    shares = plan.communes[["share_mesh", "share_structuring"]].to_numpy()
+    assert ((shares >= 0) & (shares <= 1 + 1e-9)).all()
+    outside = plan.outside["residents"].sum()
+    assert outside == pytest.approx(plan.indicators["residents_outside"], abs=0.01)
