@@ -65,11 +65,13 @@ def plan(
     from planner import scenarios
     from planner import territory as territories
     from planner._files import slug
+    from planner.plan import check_folder
 
     settings = scenarios.read_scenario(scenario) if scenario else scenarios.Scenario()
     home = territories.read(territory)
     suffix = f"-{slug(settings.name)}" if scenario else ""
     folder = out or Path(f"plan-{slug(home.name)}{suffix}")
+    check_folder(folder, overwrite=overwrite)
     with _progress() as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -170,7 +170,7 @@ class Plan:
             When the folder is a file, holds something that is no plan, or cannot be written.
         """
         folder = Path(folder)
-        _check_folder(folder, overwrite=overwrite)
+        check_folder(folder, overwrite=overwrite)
         texts = dict(
             zip(
                 FILES,
@@ -192,7 +192,21 @@ def _people(count: float) -> str:
     return "moins de 1" if 0 < count < 1 else _format.number(count)
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that a plan must not be written into.
+
+    Parameters
+    ----------
+    folder
+        Where a plan is to be written.
+    overwrite
+        Whether it may hold something that is no plan.
+
+    Raises
+    ------
+    InputError
+        When it is a file, or holds something that is no plan.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder with --out.")
     if overwrite or not folder.exists() or not any(folder.iterdir()):

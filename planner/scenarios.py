@@ -237,7 +237,7 @@ def run(
         sources=territory.sources,
         attribution=territory.attribution,
         digest=territory.digest,
-        notes=_notes(case, figures),
+        notes=_notes(case, figures, solution.tier),
         estimated=minutes.estimated,
         seconds=clock.seconds,
     )
@@ -441,8 +441,14 @@ def _other_speeds(case: _Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]
             )
 
 
-def _notes(case: _Case, figures: dict[str, float]) -> tuple[str, ...]:
+def _notes(case: _Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:
     notes = []
+    lost = tier.index.intersection(case.minutes.unreachable_destinations)
+    if len(lost):
+        notes.append(
+            f"Sites à plus de {case.scenario.max_snap_m:g} m d’une route, qui ne desservent "
+            f"personne : {', '.join(lost)}."
+        )
     if case.minutes.estimated:
         notes.append(
             f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "

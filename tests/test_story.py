@@ -20,8 +20,6 @@ STORY = (
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
-UNEXPLAINED = {"maps/_scene.py", "maps/_layers.py", "network/_search.py"}
-"""Modules where an ignored rule still waits for its reason."""
 
 
 def chapter(path):
@@ -127,7 +125,7 @@ def test_every_rule_that_is_ignored_has_its_reason_beside_it():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if (found := mark.search(line)) and not re.match(r"\s*[-#]\s*\w.{3,}", found[1])
     ]
-    assert [place for place in bare if place.split(":")[0] not in UNEXPLAINED] == []
+    assert bare == []
     blanket = re.compile(r"#\s*(noqa(?!:)|type: ignore(?!\[)|mypy: ignore|ruff: noqa)")
     assert not [path for path in FILES if blanket.search(path.read_text(encoding="utf-8"))]
 

@@ -13,7 +13,8 @@ cutoff :math:`r_k` and the tiers :math:`T_k` that serve it; :math:`N_{ik}` are t
 
 The layers, in their order: residents within the mesh minutes of any site; within the structuring
 minutes of a structuring site; within the near minutes of any site. Then the fewest sites, then the
-lowest ids: so that one plan, and always the same, is the answer. Each layer is the maximal
+lowest sum of the sites' ranks by id: what still ties is the same plan in every run, as the
+model does not depend on the order of its inputs. Each layer is the maximal
 covering problem of Church and ReVelle (1974); :math:`z` may stay continuous.
 """
 
@@ -376,7 +377,7 @@ def _gain(layer: _Layer, start: np.int64, width: int) -> Floats:
 
 
 def _tie_breaks(options: _Options, width: int) -> list[Floats]:
-    """Fewest sites; then the earliest ids, the earliest tier: the same plan every time."""
+    """Return the goals of fewest sites, and of the lowest sum of ranks by id, then tier."""
     fewest, first = np.zeros(width), np.zeros(width)
     fewest[: options.site.size] = -1.0
     first[: options.site.size] = -np.arange(1, options.site.size + 1, dtype=np.float64)

@@ -73,7 +73,7 @@ class _Says(MacroElement):
     )
 
     def __init__(self, *, tooltip: Fragment, popup: Fragment) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # Folium has no types
         self._name = "Says"
         self.tooltip = tooltip
         self.popup = popup
@@ -91,7 +91,7 @@ class _Start(MacroElement):
     )
 
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 - elements, numbers and lists
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # Folium has no types
         self._name = "Start"
         self.parts = parts
 
@@ -148,7 +148,7 @@ def site_kind(site: Any) -> str:  # noqa: ANN401 - a row of sites
 def _rendered(chart: folium.Map) -> tuple[str, str]:
     for n, element in enumerate(_descendants(chart)):
         element._id = str(n)  # noqa: SLF001 - branca draws a random one and offers no other way
-    chart.render()  # type: ignore[no-untyped-call]
+    chart.render()  # type: ignore[no-untyped-call] # Folium has no types
     figure = cast("Figure", chart.get_root())
     return figure.html.render().strip(), figure.script.render().strip()
 

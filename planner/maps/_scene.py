@@ -66,7 +66,7 @@ class Scene:
         return self.sites[self.sites["tier"] == tier]
 
 
-def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene:  # noqa: ANN401
+def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene:  # noqa: ANN401 - typed by Scene
     """Check the frames and return them as a scene.
 
     Parameters
@@ -105,7 +105,7 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
 
 def words(value: object) -> str:
     """Return a cell as text: nothing where it is missing."""
-    return "" if value is None or value is pd.NA or value != value else str(value)  # noqa: PLR0124
+    return "" if value is None or value is pd.NA or value != value else str(value)  # noqa: PLR0124 - true of NaN alone
 
 
 def _refuse(faults: list[str]) -> None:

@@ -44,7 +44,7 @@ def workspace(nodes: int, edges: int, targets: int, cutoff_ds: int) -> tuple[Int
     )
 
 
-def _times_to_targets(  # type: ignore[no-untyped-def]
+def _times_to_targets(  # type: ignore[no-untyped-def] # typed by its Numba signature
     pointer, node, ds,
     seed_node, seed_ds,
     direct_pointer, direct_target, direct_ds,
