@@ -312,9 +312,12 @@ def _number(cell: str) -> float:
     return value
 
 
+_LARGEST_COUNT = 100_000_000
+
+
 def _count(cell: str) -> int:
     value = _number(cell)
-    if value < 0 or not value.is_integer():
+    if not 0 <= value <= _LARGEST_COUNT or not value.is_integer():
         raise ValueError(f"“{cell}” is not a whole number, 0 or more. Write it as 1234.")
     return int(value)
 

@@ -40,7 +40,7 @@ def sites(
 
     - *structuring*: public facilities, and hosts to be confirmed, in the bourgs;
     - *mini*: village shops; in a commune without any, its public facilities or the host to be
-      confirmed;
+      confirmed; and everywhere those that are forced, and coworkings;
     - *corpoworking*: activity zones.
 
     A coworking that exists stays open; it serves the mesh and counts in no tier's number.
@@ -74,17 +74,19 @@ def sites(
     population = territory.communes["population"].reindex(premises["commune"]).to_numpy()
     bourg = population >= bourg_min_population
     kind = premises["kind"]
-    shop = kind.isin(SHOPS).to_numpy()
+    allowed = ~premises.index.isin(list(forbidden))
+    shop = kind.isin(SHOPS).to_numpy() & allowed
     with_shop = premises["commune"].isin(set(premises.loc[shop, "commune"])).to_numpy()
-    fallback = (kind.isin(PUBLIC) | (kind == UNCONFIRMED)).to_numpy()
+    fallback = (kind.isin(PUBLIC) | (kind == UNCONFIRMED) | (kind == COWORKING)).to_numpy()
     result = premises[["name", "kind", "commune", "geometry"]].copy()
     result["status"] = _status(premises, forced)
     result["structuring"] = fallback & bourg
-    result["mini"] = shop | (fallback & ~with_shop) | (result["status"] == "existing").to_numpy()
+    kept = (result["status"] != "candidate").to_numpy() | (kind == COWORKING).to_numpy()
+    result["mini"] = shop | (fallback & (~with_shop | kept))
     result["corpoworking"] = (kind == ACTIVITY_ZONE).to_numpy()
     for tier in TIERS:
         result[f"seats_{tier}"] = seats[tier]
-    useful = result[list(TIERS)].any(axis=1) & ~result.index.isin(list(forbidden))
+    useful = result[list(TIERS)].any(axis=1) & allowed
     lost = sorted(set(forced) - set(result.index[useful]))
     if lost:
         raise InputError(

@@ -1,4 +1,4 @@
-r"""An independent second look at a plan: allowed, worth what it says, optimal.
+r"""An independent second look at a plan: is it allowed, and worth what it says.
 
 Nothing of the model or the solver is used here: only raw minutes, the rules, and arithmetic.
 The upper bound is Lagrangian: the covering constraints :math:`z_i \le \sum_j a_{ij} y_j` are
@@ -70,7 +70,7 @@ class Certificate:
     gap
         By layer: how far the value may be from the optimum, as a share of the solver's bound.
     proven
-        Whether the solver closed every gap.
+        Whether the solver closed every gap: its word, where a layer is not in `independent`.
     independent
         Layers whose optimality needs no solver's word: the own bound is reached.
     """
@@ -122,6 +122,8 @@ def certify(
     """
     _check_tables(minutes, residents, candidates, claims)
     faults = _broken_rules(tier, candidates, at_least, at_most)
+    if not claims:
+        faults.append("it claims nothing that could be checked")
     value: dict[str, float] = {}
     own: dict[str, float] = {}
     for claim in claims:

@@ -198,7 +198,7 @@ def _pieces(roads: RoadNetwork, start: Snapped, stop: Snapped) -> list[_Piece] |
     far = int(FAR) // 2
     best, best_ds = None, direct.ds if direct else far
     matrix = _matrix(roads)
-    for a, leave_ds in zip(from_nodes, leaving, strict=True):
+    for first_side, (a, leave_ds) in enumerate(zip(from_nodes, leaving, strict=True)):
         if leave_ds >= far:
             continue
         reached, before = dijkstra(matrix, indices=[a], return_predecessors=True)
@@ -206,11 +206,11 @@ def _pieces(roads: RoadNetwork, start: Snapped, stop: Snapped) -> list[_Piece] |
             total = leave_ds + reached[0, to_nodes[side]] + arrive_ds
             if arrive_ds < far and total < best_ds:
                 nodes = _nodes(before[0], to_nodes[side])
-                best, best_ds = (a, leave_ds, nodes, side, arrive_ds), int(total)
+                best, best_ds = (first_side, leave_ds, nodes, side, arrive_ds), int(total)
     if best is None:
         return [direct] if direct else None
-    node, leave_ds, nodes, side, arrive_ds = best
-    first = _Piece(here, float(start.fraction[0]), float(node == from_nodes[1]), leave_ds)
+    first_side, leave_ds, nodes, side, arrive_ds = best
+    first = _Piece(here, float(start.fraction[0]), float(first_side), leave_ds)
     last = _Piece(there, float(side), float(stop.fraction[0]), arrive_ds)
     return [first, *_segments(roads, nodes), last]
 

@@ -91,3 +91,17 @@ def test_N4_processes_that_write_at_once_leave_one_whole_file(path, tmp_path):
         digests = pool.map(_read, [(path, tmp_path)] * 6)
     assert len(set(digests)) == 1
     assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
+
+
+def test_N3_a_network_changed_by_hand_is_not_taken(path, kept):
+    roads = network.read_osm(path)
+    for wild in (
+        dataclasses.replace(roads, forward_ds=np.full_like(roads.forward_ds, -5)),
+        dataclasses.replace(roads, surface=roads.surface + 100),
+        dataclasses.replace(roads, turn_end=roads.turn_end[:-1]),
+    ):
+        _cache.save(wild, kept)
+        assert network.read_cached(path, folder=kept.parent).digest == roads.digest
+    content = dict(np.load(kept))
+    np.savez(kept, **(content | {"forward_ds": np.ones_like(content["forward_ds"])}))
+    assert network.read_cached(path, folder=kept.parent).digest == roads.digest

@@ -49,7 +49,8 @@ def tiers(frame, site):
         ("bakery", SMALL, {"mini"}),
         ("activity_zone", SMALL, {"corpoworking"}),
         ("florist", BIG, None),
-        ("coworking", BIG, None),
+        ("coworking", BIG, {"structuring", "mini"}),
+        ("coworking", SMALL, {"mini"}),
     ],
 )
 def test_what_each_kind_may_be(of, kind, commune, may_be):
@@ -128,3 +129,13 @@ def test_a_forced_place_that_can_host_nothing_is_named_with_its_kind(of):
     premises = {"a": ("florist", BIG, "candidate"), "b": ("bakery", BIG, "candidate")}
     with pytest.raises(InputError, match=r"can host no tier: a\. Their kind is florist"):
         of(premises, forced=["a", "b"])
+
+
+def test_where_the_only_shop_is_forbidden_the_fallbacks_are_candidates(of):
+    premises = {
+        "shop": ("bakery", SMALL, "candidate"),
+        "hall": ("townhall", SMALL, "candidate"),
+    }
+    assert list(of(premises).index) == ["shop"]
+    assert list(of(premises, forbidden=["shop"]).index) == ["hall"]
+    assert set(of(premises, forced=["hall"]).index) == {"hall", "shop"}

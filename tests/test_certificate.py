@@ -236,3 +236,8 @@ def test_the_second_look_uses_neither_the_model_nor_the_solver():
     assert not [name for name in names if name.startswith("scipy.optimize")]
     assert "__import__" not in ast.dump(tree)
     assert "import_module" not in ast.dump(tree)
+
+
+def test_S3_a_plan_that_claims_nothing_is_refused():
+    with pytest.raises(SolveError, match="claims nothing"):
+        CASE.certify(CASE.solve(), claims=())

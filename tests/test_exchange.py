@@ -145,3 +145,13 @@ def test_S8_the_order_of_nodes_and_edges_does_not_matter(roads):
     a, b = network.from_osmnx(graph), network.from_osmnx(shuffled)
     assert a.node_id.tolist() == b.node_id.tolist()
     assert arcs(a) == arcs(b)
+
+
+def test_numbers_beyond_the_earth_are_not_taken():
+    roads = network.from_osmnx(tiny(length=1e15, travel_time=1e12, osmid=10**30))
+    assert roads.length_m[0] == pytest.approx(771, rel=0.01)
+    assert roads.forward_ds[0] == network.from_osmnx(tiny(length=771.0)).forward_ds[0]
+    with pytest.raises(InputError, match="edge 1 to 2: geometry unreadable"):
+        network.from_osmnx(tiny(geometry="LINESTRING (4 46,"))
+    with pytest.raises(InputError, match="no line"):
+        network.from_osmnx(tiny(geometry="POINT (4 46)"))

@@ -614,3 +614,39 @@ def test_one_node_far_away_by_mistake_does_not_bend_the_plane(tmp_path):
         (DEGREE_M * np.cos(np.radians(46.0)), DEGREE_M), rel=1e-6
     )
     assert placed(lost, network, "A+200,-50")["A+200,-50"] == ("AB", 200, 50)
+
+
+def test_a_signal_on_a_barrier_does_not_open_it(tmp_path):
+    both = {"highway": "traffic_signals", "barrier": "bollard"}
+    drawn = draw("A----C----E", {"ACE": "residential"}, tags={"C": both})
+    network = drawn.read(tmp_path)
+    assert drives(drawn, network) == {"A>#", "#>A", "E>#", "#>E"}
+
+
+def test_a_node_where_thousands_of_ways_meet_costs_no_more_than_they_do(tmp_path):
+    # Pairs of ends grow with the square of their number: a small file once asked for 595 GiB.
+    ways = "".join(
+        f"<way id='{i}'>" + "<nd ref='1'/><nd ref='2'/>" * 500 + "<tag k='highway' v='road'/></way>"
+        for i in range(1, 60)
+    )
+    path = tmp_path / "hostile.osm"
+    nodes = "<node id='1' lat='46' lon='4.6'/><node id='2' lat='46' lon='4.61'/>"
+    path.write_text(f"<osm version='0.6'>{nodes}{ways}</osm>")
+    network = read_osm(path)
+    assert network.start.size == 59 * 999
+    assert not network.turn_start.any()
+
+
+def test_other_speeds_keep_what_only_the_roads_decide(tmp_path):
+    network = draw("A----B----C", {"ABC": "residential"}).read(tmp_path)
+    tree = network.segment_tree
+    assert network.with_profile("car_slow").segment_tree is tree
+
+
+def test_a_limit_above_fifty_holds_in_a_built_up_zone(tmp_path):
+    tags = {"highway": "primary", "maxspeed": "70", "zone:traffic": "FR:urban"}
+    drawn = draw("A" + "-" * 99 + "B", {"AB": tags}).read(tmp_path, profile="car_fast")
+    assert drawn.length_m[0] / drawn.forward_ds[0] * 36 == pytest.approx(70, rel=0.01)
+    tags = {"highway": "primary", "zone:traffic": "FR:urban"}
+    implied = draw("A" + "-" * 99 + "B", {"AB": tags}).read(tmp_path, profile="car_fast")
+    assert implied.length_m[0] / implied.forward_ds[0] * 36 == pytest.approx(50, rel=0.01)

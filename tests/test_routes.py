@@ -3,6 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import pytest
+from roadmaps import draw, flat
 
 from planner import InputError, network, routes, territory, travel
 
@@ -72,3 +73,28 @@ def test_there_and_back_differ_by_the_one_ways(home, roads):
     assert both["back_min"].tolist() == back[column, row].tolist()
     assert (np.isfinite(there) | np.isfinite(back.T)).sum() == len(both)
     assert (both["there_min"] != both["back_min"]).any()
+
+
+def test_a_path_that_leaves_a_loop_goes_the_way_its_minutes_say(tmp_path):
+    drawn = draw(
+        """
+        A--------B-----E
+        |        |
+        D--------C
+        """,
+        {"BADCB": "residential", "BE": "residential"},
+    )
+    roads = drawn.read(tmp_path, profile=flat())
+    loop = gpd.GeoDataFrame(
+        geometry=gpd.points_from_xy(*zip(drawn.node["D"], strict=True)), crs=4326
+    )
+    out = gpd.GeoDataFrame(
+        geometry=gpd.points_from_xy(*zip(drawn.node["E"], strict=True)), crs=4326
+    )
+    for a, b in ((loop, out), (out, loop)):
+        legs = routes.path(roads, a, b)
+        driven = legs[legs["highway"] == "residential"]
+        # At 36 km/h a metre takes a tenth of a second.
+        assert driven["length_m"].sum() == pytest.approx(driven["minutes"].sum() * 600, abs=2)
+        lengths = driven.geometry.to_crs(2154).length.sum()
+        assert lengths == pytest.approx(driven["length_m"].sum(), rel=0.01)

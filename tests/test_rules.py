@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from roadmaps import draw, flat
 
@@ -100,7 +101,7 @@ def test_a_direction_of_its_own_comes_first_then_both_then_the_zone():
     found = rule(highway="primary", maxspeed__backward="signals", source__maxspeed="FR:rural")
     assert (found.kph_forward, found.kph_backward) == (80, 80)
     assert rule(highway="primary", maxspeed="70", source__maxspeed="FR:rural").kph_forward == 70
-    assert rule(highway="living_street").kph_forward == 20
+    assert np.isnan(rule(highway="living_street").kph_forward)  # the profile has its speed
     assert rule(highway="living_street", maxspeed="10").kph_forward == 10
 
 
@@ -299,3 +300,25 @@ def test_every_class_has_one_code_and_every_open_class_a_speed():
         assert rules.OPEN_CLASSES[profile.mode] <= set(profile.kph)
         assert all(speed > 0 for speed in profile.kph.values())
     assert flat().kph.keys() == PROFILES["car"].kph.keys()
+
+
+def test_N6_a_surface_of_unknown_value_is_paved_and_counted():
+    known, unknown = (
+        rule(highway="track", motorcar="yes", surface="gravel;dirt"),
+        rule(highway="residential", surface="lava"),
+    )
+    assert known.surface == 3
+    assert "surface of unknown value: paved" in unknown.assumed
+    assert unknown.surface == 0
+    assert (
+        "surface of unknown value: paved"
+        not in rule(highway="residential", surface="Asphalt").assumed
+    )
+
+
+@pytest.mark.parametrize("mode", ["bicycle", "foot"])
+def test_N6_an_expressway_is_closed_to_those_who_do_not_drive(mode):
+    found = rules.way_rule(
+        tuple({"highway": "trunk", "motorroad": "yes"}.get(key) for key in rules.READ_KEYS), mode
+    )
+    assert found.directions == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instances import shipped
 from pydantic import ValidationError
 
 import planner
@@ -301,7 +302,7 @@ def test_progress_tells_every_stage_in_order(home):
 def test_a_site_without_a_name_is_called_by_its_kind(home):
     nameless = replace(home, premises=home.premises.assign(name=" "))
     names = set(run(nameless).sites["name"])
-    assert "Zone d’activités sans nom" in names
+    assert "Zone d’activités sans nom, Belleville-en-Beaujolais" in names
     assert all(name.strip() for name in names)
 
 
@@ -323,3 +324,15 @@ def test_road_lines_have_a_known_class():
     lines = road_lines(roads)
     assert set(lines["highway"]) <= set(planner.network.CLASSES)
     assert lines.crs == 4326
+
+
+def test_N7_roads_cut_at_the_border_are_told():
+    assert any(note.startswith("Routes coupées à 0") for note in shipped("liechtenstein").notes)
+    assert not any("Routes coupées" in note for note in shipped("saone-beaujolais").notes)
+
+
+def test_roads_are_kept_where_asked_and_the_plan_is_the_same(tmp_path):
+    home = territory.read("liechtenstein")
+    first, second = (run(home, cache=tmp_path) for _ in range(2))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+    assert first.indicators == second.indicators == shipped("liechtenstein").indicators

@@ -260,3 +260,14 @@ def test_sources_of_an_unknown_input_get_a_suggestion(csv):
 
 def data_folder():
     return Path(__file__).parent.parent / "data"
+
+
+def test_I7_a_count_beyond_any_country_is_refused(tmp_path):
+    path = tmp_path / "populations.csv"
+    path.write_text("code,population\n69001,1e300\n69002,99999999999999999999\n")
+    with pytest.raises(InputError, match="99999999999999999999"):
+        read_csv(
+            path,
+            what="populations",
+            columns={"code": Column("code"), "population": Column("count")},
+        )

@@ -17,7 +17,8 @@ import numpy as np
 from planner import _osm
 from planner._files import digest, replacing
 from planner.network._read import read_osm
-from planner.network._rules import CLASSES
+from planner.network._rules import CLASSES, SURFACES
+from planner.network._speeds import NEVER
 from planner.network.graph import RoadNetwork
 from planner.network.profiles import Profile, profile_named
 
@@ -89,6 +90,7 @@ def save(roads: RoadNetwork, path: Path | str) -> None:
             **_packed("names", list(roads.names)),
             **_packed("rules", list(roads.assumed)),
             counts=np.array(list(roads.assumed.values()), np.int64),
+            digest=np.frombuffer(roads.digest.encode(), np.uint8),
         )
 
 
@@ -105,14 +107,19 @@ def load(path: Path | str, *, profile: Profile) -> RoadNetwork:
         arrays = {name: content[name] for name in _ARRAYS}
         names = tuple(_unpacked("names", content))
         assumed = dict(zip(_unpacked("rules", content), content["counts"].tolist(), strict=True))
+        sealed = content["digest"].tobytes().decode()
     _check(arrays, names=len(names))
-    return RoadNetwork(profile=profile, names=names, assumed=assumed, **arrays)
+    roads = RoadNetwork(profile=profile, names=names, assumed=assumed, **arrays)
+    if roads.digest != sealed:
+        raise ValueError("the arrays are not those that were written")
+    return roads
 
 
 def _check(arrays: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]], *, names: int) -> None:
     """Refuse positions that point outside the arrays: the compiled search would follow them."""
     nodes, segments = arrays["node_id"].size, arrays["start"].size
     positions = {"start": nodes, "end": nodes, "name": names, "road_class": len(CLASSES)}
+    positions["surface"] = len(SURFACES)
     for column, limit in positions.items():
         values = arrays[column].astype(np.int64)
         if not ((values >= 0) & (values < limit)).all():
@@ -121,14 +128,17 @@ def _check(arrays: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]], *, n
     whole = vertex.size == segments + 1 and vertex[0] == 0
     if not (whole and (np.diff(vertex) > 1).all() and vertex[-1] == arrays["vertex_lon"].size):
         raise ValueError("vertices do not match the segments")
-    by_segment = ("end", "way", "name", "length_m", "forward_ds", "backward_ds", "roadside")
-    by_node = ("lon", "lat", "signal_node")
-    if any(arrays[c].size != segments for c in by_segment) or any(
-        arrays[c].size != nodes for c in by_node
-    ):
+    sizes = dict.fromkeys(_ARRAYS, segments) | dict.fromkeys(_BY_NODE, nodes)
+    sizes |= {"vertex": segments + 1} | dict.fromkeys(("vertex_lon", "vertex_lat"), vertex[-1])
+    if any(arrays[column].size != size for column, size in sizes.items()):
         raise ValueError("columns of different lengths")
+    for column in ("forward_ds", "backward_ds"):
+        ds = arrays[column].astype(np.int64)
+        if not ((ds >= 1) | (ds == NEVER)).all():
+            raise ValueError(f"{column} holds a time that is none")
 
 
+_BY_NODE = ("node_id", "lon", "lat", "signal_node")
 _OTHERS = {"profile", "names", "assumed"}
 _ARRAYS = tuple(
     field.name for field in dataclasses.fields(RoadNetwork) if field.name not in _OTHERS

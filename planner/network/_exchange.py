@@ -26,6 +26,9 @@ from planner.network.graph import RoadNetwork
 from planner.network.profiles import Profile, profile_named
 
 _DS_A_SECOND = 10.0
+_LONGEST_S = 1e7  # four months on one edge: not a travel time
+_LONGEST_M = 1e7  # a quarter of the Earth: not a road
+_LARGEST = 2.0**62
 
 
 def to_osmnx(roads: RoadNetwork) -> "nx.MultiDiGraph[int]":
@@ -119,7 +122,7 @@ def from_osmnx(graph: "nx.MultiDiGraph[Any]", *, profile: Profile | str = "car")
     columns["signal_node"] = np.array(
         [graph.nodes[node].get("highway") == "traffic_signals" for node in node_id[order].tolist()]
     )
-    times = _times(segments) if all(arc.seconds > 0 for arc in arcs) else None
+    times = _times(segments) if all(0 < arc.seconds <= _LONGEST_S for arc in arcs) else None
     names = [ahead.name for ahead, _ in segments]
     return finished(profile, columns, names=names, assumed=assumed, times=times)
 
@@ -211,10 +214,10 @@ def _arc(
 ) -> _Arc:
     tail, head = ends
     line = data.get("geometry")
-    line = shapely.from_wkt(line) if isinstance(line, str) else line
+    line = _from_wkt(line, ends) if isinstance(line, str) else line
     xy = tuple(map(tuple, line.coords)) if line is not None else (position[tail], position[head])
     length = _m(data)
-    if not length > 0:
+    if not 0 < length <= _LONGEST_M:
         places = np.array(xy, float)
         step = great_circle_m(places[:-1, 0], places[:-1, 1], places[1:, 0], places[1:, 1])
         length = float(step.sum())
@@ -242,6 +245,16 @@ def _arc(
     )
 
 
+def _from_wkt(text: str, ends: tuple[int, int]) -> shapely.LineString:
+    try:
+        line = shapely.from_wkt(text)
+    except shapely.errors.GEOSException as error:
+        raise InputError(f"edge {ends[0]} to {ends[1]}: geometry unreadable ({error}).") from error
+    if not isinstance(line, shapely.LineString) or line.is_empty:
+        raise InputError(f"edge {ends[0]} to {ends[1]}: its geometry is no line.")
+    return line
+
+
 def _first(value: object) -> object:
     """Return one value of an attribute that a simplified graph may hold as a list."""
     if isinstance(value, str) and value.startswith("["):
@@ -258,12 +271,12 @@ def _number(value: object) -> float:
         number = float(str(value))
     except ValueError:
         return np.nan
-    return number if np.isfinite(number) else np.nan
+    return number if abs(number) <= _LARGEST else np.nan
 
 
 def _whole(value: Hashable | object) -> int:
     number = _number(value)
-    return 0 if np.isnan(number) else int(number)
+    return 0 if np.isnan(number) else int(number)  # no id of OpenStreetMap is larger
 
 
 def _paired(arcs: list[_Arc]) -> list[tuple[_Arc, _Arc | None]]:

@@ -61,9 +61,10 @@ def _scan(path: Path, mode: _rules.Mode) -> RawWays:
     for item in processor:
         if isinstance(item, osmium.osm.Way):
             _take_way(raw, item, mode)
-        elif item.tags.get("highway") == "traffic_signals":
+            continue
+        if item.tags.get("highway") == "traffic_signals":
             raw.signals.append(item.id)
-        elif _rules.stops(dict(item.tags), mode):
+        if _rules.stops(dict(item.tags), mode):
             raw.barriers.append(item.id)
     return raw
 

@@ -112,11 +112,12 @@ _IMPLICIT_KEYS = ("maxspeed:type", "source:maxspeed", "zone:maxspeed", "zone:tra
 SURFACES = ("paved", "stones", "compacted", "loose", "earth")
 SURFACE_CODE = {name: code for code, name in enumerate(SURFACES)}
 _SURFACE_WORDS: Mapping[str, str] = {
+    "paved": "paved asphalt concrete concrete:plates concrete:lanes chipseal tartan cement",
     "stones": "sett cobblestone cobblestone:flattened unhewn_cobblestone paving_stones "
     "grass_paver bricks",
     "compacted": "compacted fine_gravel",
     "loose": "gravel unpaved ground pebblestone wood metal grass dirt stone rock",
-    "earth": "earth mud sand",
+    "earth": "earth mud sand clay",
 }
 _SURFACE = {word: kind for kind, words in _SURFACE_WORDS.items() for word in words.split()}
 
@@ -199,8 +200,8 @@ def way_rule(values: tuple[str | None, ...], mode: Mode) -> WayRule:
     if not directions:
         return _closed("oneway=reversible: left out, its direction changes")
     built_up = _built_up(tags)
-    forward = limit_kph(tags, ("maxspeed:forward", "maxspeed"), highway, assumed)
-    backward = limit_kph(tags, ("maxspeed:backward", "maxspeed"), highway, assumed)
+    forward = limit_kph(tags, ("maxspeed:forward", "maxspeed"), assumed)
+    backward = limit_kph(tags, ("maxspeed:backward", "maxspeed"), assumed)
     if np.isnan(forward) and np.isnan(backward):
         assumed.append("no maxspeed: speed of the class")
     roadside = (
@@ -230,6 +231,8 @@ def _refusal(tags: Mapping[str, str], highway: str, mode: Mode) -> str:
         return "not a road for this mode"
     if tags.get("area", "no") not in ("no", ""):
         return "area=yes: left out, a square is no line"
+    if mode != "motorcar" and tags.get("motorroad") == "yes":
+        return "motorroad=yes: left out"
     granted = _access(tags, mode)
     if granted in CLOSED:
         return f"access={granted}: left out"
@@ -268,9 +271,7 @@ def _directions(tags: Mapping[str, str], highway: str, mode: Mode, assumed: list
     return FORWARD if implied else FORWARD | BACKWARD
 
 
-def limit_kph(
-    tags: Mapping[str, str], keys: tuple[str, ...], highway: str, assumed: list[str]
-) -> float:
+def limit_kph(tags: Mapping[str, str], keys: tuple[str, ...], assumed: list[str]) -> float:
     """Return the limit in km/h said by the first of `keys` or by an implicit zone, or NaN."""
     for key in keys:
         if key in tags:
@@ -281,7 +282,7 @@ def limit_kph(
         kph = _zone_kph(tags.get(key, ""))
         if not np.isnan(kph):
             return kph
-    return 20.0 if highway == "living_street" else np.nan
+    return np.nan
 
 
 def parse_kph(text: str, assumed: list[str]) -> float:
@@ -341,9 +342,11 @@ def _built_up(tags: Mapping[str, str]) -> int:
 
 
 def _surface(tags: Mapping[str, str], assumed: list[str]) -> int:
-    word = tags.get("surface")
-    if word is not None:
-        return SURFACE_CODE[_SURFACE.get(word, "paved")]
+    words = [word.strip() for word in tags.get("surface", "").casefold().split(";")]
+    if words != [""]:
+        if not set(words) <= _SURFACE.keys():
+            assumed.append("surface of unknown value: paved")
+        return max(SURFACE_CODE[_SURFACE.get(word, "paved")] for word in words)
     if tags.get("highway") == "track" and tags.get("tracktype") != "grade1":
         assumed.append("track without surface: loose")
         return SURFACE_CODE["loose"]

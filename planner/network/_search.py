@@ -128,6 +128,12 @@ def _times_to_targets(  # type: ignore[no-untyped-def] # typed by its Numba sign
     return source, used
 
 
-times_to_targets: "Callable[..., tuple[int, int]]" = nb.njit(_SIGNATURE, nogil=True, cache=True)(
-    _times_to_targets
-)
+def _compiled() -> "Callable[..., tuple[int, int]]":
+    """Compile the search, and keep it on disk where there is a place to keep it."""
+    try:
+        return nb.njit(_SIGNATURE, nogil=True, cache=True)(_times_to_targets)
+    except RuntimeError:  # a read-only installation and no home: compile in every process
+        return nb.njit(_SIGNATURE, nogil=True)(_times_to_targets)
+
+
+times_to_targets = _compiled()

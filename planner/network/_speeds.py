@@ -24,8 +24,9 @@ def drive_ds(
     """Return the time to drive each segment one way, in tenths of a second.
 
     ``time = length / speed + stop_s``, with the speed being the driven share of the posted limit,
-    else that of the class, capped by the surface, by the built-up limit and by the fastest speed
-    of the profile. A time is never below 0.1 s, so no speed is infinite.
+    else that of the class, at most 50 km/h where the tags say built-up; capped by the surface and
+    by the fastest speed of the profile. A limit never makes a cyclist or a walker faster. A time
+    is never below 0.1 s, so no speed is infinite.
 
     Parameters
     ----------
@@ -46,9 +47,12 @@ def drive_ds(
         Tenths of a second; :data:`NEVER` where the profile has no speed for the class.
     """
     by_class = profile.class_kph()[road_class]
-    kph = np.where(np.isnan(limit_kph), by_class, limit_kph * profile.maxspeed_share)
+    posted = limit_kph * profile.maxspeed_share
+    if profile.mode != "motorcar":
+        posted = np.minimum(posted, by_class)  # a limit makes nobody walk faster
+    in_town = np.where(built_up == 1, np.minimum(by_class, BUILT_UP_KPH), by_class)
+    kph = np.where(np.isnan(limit_kph), in_town, posted)
     kph = np.minimum(kph, profile.cap_kph()[surface])
-    kph = np.where(built_up == 1, np.minimum(kph, BUILT_UP_KPH), kph)
     kph = np.minimum(kph, profile.fastest_kph)
     closed = np.isnan(by_class)
     seconds = np.where(closed, 0.0, 3.6 * length_m / np.where(closed, 1.0, kph) + stop_s)

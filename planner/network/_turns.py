@@ -11,6 +11,7 @@ from planner.network._arrays import EARTH_M, Floats, Ints, Longs
 
 _LOOK_M = 15.0  # headings are taken this far from the node, past the kerb's own curve
 _JUNCTION_ENDS = 3
+_MOST_ENDS = 16  # more meet at no real place, and pairs grow with their square
 
 
 def forced_turns(
@@ -30,15 +31,15 @@ def forced_turns(
     Returns
     -------
     tuple[Floats, Floats]
-        Degrees, 0 where the road goes straight on, where fewer than three ends meet, and at dead
-        ends.
+        Degrees, 0 where the road goes straight on, where fewer than three ends meet or more than
+        sixteen, and at dead ends.
     """
     heading = _headings(vertex, lon, lat)
     node = np.concatenate((start, end)).astype(np.int64)
     order = np.argsort(node, kind="stable")
     ends = np.bincount(node)
     first = np.concatenate(([0], np.cumsum(ends)[:-1]))
-    junction = ends >= _JUNCTION_ENDS
+    junction = (ends >= _JUNCTION_ENDS) & (ends <= _MOST_ENDS)
     # Every pair of ends (a, b) that meet at a junction, a ≠ b.
     here = order[junction[node[order]]]
     count = ends[node[here]]

@@ -220,7 +220,15 @@ class RoadNetwork:
             table={key: getattr(self, key) for key in TIMED_COLUMNS},
             is_open=(self.forward_ds != NEVER, self.backward_ds != NEVER),
         )
-        return replace(self, profile=profile, forward_ds=forward, backward_ds=backward)
+        roads = replace(self, profile=profile, forward_ds=forward, backward_ds=backward)
+        same = all(
+            ((new == NEVER) == (old == NEVER)).all()
+            for new, old in ((forward, self.forward_ds), (backward, self.backward_ds))
+        )
+        if same:  # what is open decides these, not how fast it is
+            kept = ("component", "usable", "plane_scale", "segment_tree")
+            vars(roads).update({name: vars(self)[name] for name in kept if name in vars(self)})
+        return roads
 
     def lines(self, segments: Ints | None = None) -> tuple[Floats, Longs]:
         """Return coordinates (vertices × lon, lat) of segments and the segment of each vertex.

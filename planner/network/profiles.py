@@ -87,7 +87,7 @@ _CAR_CLASSES = (
     "tertiary tertiary_link unclassified residential living_street service road track"
 )
 _SLOW_KPH = _table(_CAR_CLASSES, "90 45 85 40 65 30 55 25 40 20 25 25 10 15 25 12")
-_FAST_KPH = _table(_CAR_CLASSES, "105 89 90 77 75 64 60 51 50 43 40 35 25 25 25 15")
+_FAST_KPH = _table(_CAR_CLASSES, "105 89 90 77 75 64 60 51 50 43 40 35 20 25 25 15")
 _CAP = _table("stones compacted loose earth", "40 80 40 20")
 
 
@@ -130,7 +130,7 @@ CAR = Profile(
     junction_s=0.1,
     signal_s=2.0,
     turn_s=8.0,
-    source="geometric mean of car_slow and car_fast",
+    source="between car_slow and car_fast: class speeds at their geometric mean",
 )
 _SLOW_MODES = (
     "trunk trunk_link primary primary_link secondary secondary_link tertiary tertiary_link "

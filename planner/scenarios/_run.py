@@ -1,8 +1,6 @@
-"""A scenario holds every number; a run turns a territory and a scenario into a plan."""
+"""From a territory and a scenario to a plan: the line, stage by stage."""
 
-import difflib
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,157 +10,26 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from planner import _format, certificate, coverage, demand, indicators, isochrones, network, travel
 from planner import candidates as candidate_sites
-from planner import certificate, coverage, demand, indicators, isochrones, network, travel
-from planner._errors import InputError
-from planner._files import existing_file
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
 from planner.maps._words import KINDS
-from planner.network import CAR_RANGE, PROFILES, RoadNetwork
+from planner.network import CAR_RANGE, RoadNetwork
 from planner.plan import Plan
+from planner.scenarios._scenario import Scenario
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
 StageProgress = Callable[[str, int, int], None]
-
-_MOST_SITES, _MOST_SEATS = 10_000, 100_000
-
-
-def _default(key: str) -> float:
-    return DEFAULTS[key].value
-
-
-class Scenario(BaseModel):
-    """Every number of a run, used once, written in every output.
-
-    Attributes
-    ----------
-    name
-        What outputs call it.
-    mesh_min
-        Minutes within which a resident should reach some site.
-    structuring_min
-        Minutes within which a resident should reach a structuring site.
-    near_min
-        Minutes that count as near, once the first two are as good as can be.
-    structuring_sites
-        Structuring sites to open, exactly.
-    mini_sites_max
-        Mini-coworks to open, at most.
-    corpoworking_sites_max
-        Corpoworking sites; fewer where there are fewer activity zones.
-    structuring_seats, mini_seats, corpoworking_seats
-        Seats of a site.
-    bourg_min_population
-        Inhabitants from which a commune is a bourg, that may hold a structuring site.
-    profile
-        Speed profile of the roads.
-    max_snap_m
-        Metres between a place and its road, at most.
-    walk_kph
-        Speed between a place and its road.
-    demand_cell_m
-        When given, residents are merged to a grid of this side.
-    forced, forbidden
-        Ids of premises that must, or must not, become a site.
-    time_limit_s
-        Seconds for the optimisation.
-
-    Examples
-    --------
-    >>> Scenario(mesh_min=8).mesh_min
-    8.0
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    name: str = Field(default="base", max_length=200)
-    mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
-    structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
-    near_min: float = Field(default=_default("near_min"), gt=0, le=120)
-    structuring_sites: int = Field(default=int(_default("structuring_sites")), ge=0, le=_MOST_SITES)
-    mini_sites_max: int = Field(default=int(_default("mini_sites_max")), ge=0, le=_MOST_SITES)
-    corpoworking_sites_max: int = Field(
-        default=int(_default("corpoworking_sites_max")), ge=0, le=_MOST_SITES
-    )
-    structuring_seats: int = Field(default=int(_default("structuring_seats")), ge=1, le=_MOST_SEATS)
-    mini_seats: int = Field(default=int(_default("mini_seats")), ge=1, le=_MOST_SEATS)
-    corpoworking_seats: int = Field(
-        default=int(_default("corpoworking_seats")), ge=1, le=_MOST_SEATS
-    )
-    bourg_min_population: int = Field(
-        default=int(_default("bourg_min_population")), ge=0, le=100_000_000
-    )
-    profile: str = "car"
-    max_snap_m: float = Field(default=_default("max_snap_m"), gt=0, le=10_000)
-    walk_kph: float = Field(default=_default("walk_kph"), ge=0.1, le=10)
-    demand_cell_m: float | None = Field(default=None, ge=1, le=100_000)
-    forced: tuple[str, ...] = Field(default=(), strict=False)  # TOML gives a list
-    forbidden: tuple[str, ...] = Field(default=(), strict=False)
-    time_limit_s: float = Field(default=60.0, gt=0, le=86_400)
-
-    @field_validator("profile")
-    @classmethod
-    def _known_profile(cls, profile: str) -> str:
-        if profile not in PROFILES:
-            raise ValueError(f"no profile {profile!r}; choose one of {', '.join(PROFILES)}")
-        return profile
-
-    @property
-    def seats(self) -> dict[str, int]:
-        """Seats by tier."""
-        return {tier: int(getattr(self, f"{tier}_seats")) for tier in TIERS}
-
-
-def read_scenario(path: Path | str) -> Scenario:
-    """Read a scenario from a TOML file.
-
-    Parameters
-    ----------
-    path
-        The file; keys as the attributes of :class:`Scenario`.
-
-    Returns
-    -------
-    Scenario
-        The numbers, with defaults for what the file does not say.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or no TOML; when a key is unknown (the nearest is named), or a
-        value is out of its range. All faults are said at once.
-    """
-    path = existing_file(path, what="scenario")
-    try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or made to break us
-        raise InputError(f"{path}: not TOML in UTF-8: {error}.") from error
-    content.setdefault("name", path.stem)
-    try:
-        return Scenario.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
-        raise InputError(f"{path}: {faults}.") from error
-
-
-def _said(place: tuple[int | str, ...], message: str) -> str:
-    key = ".".join(map(str, place))
-    if message.startswith("Extra inputs"):
-        near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
-        return f"unknown key {key}; {hint}"
-    message = message.removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}"
 
 
 def run(
     territory: Territory,
     scenario: Scenario | None = None,
     *,
+    cache: Path | None = None,
     progress: StageProgress | None = None,
 ) -> Plan:
     """Plan the network of a territory.
@@ -176,6 +43,8 @@ def run(
         The territory.
     scenario
         The numbers; all defaults when left out.
+    cache
+        Folder where networks are kept between runs; roads are read each time without it.
     progress
         Called with a stage, what is done of it, and its total.
 
@@ -194,7 +63,7 @@ def run(
     scenario = scenario or Scenario()
     clock = _Clock(progress)
     with clock.stage("roads"):
-        roads = _roads(territory, scenario)
+        roads = _roads(territory, scenario, cache)
     with clock.stage("demand"):
         people = demand.residents(territory, cell_m=scenario.demand_cell_m)
         places = candidate_sites.sites(
@@ -287,10 +156,12 @@ class _Clock:
         report(1, 1)
 
 
-def _roads(territory: Territory, scenario: Scenario) -> RoadNetwork | None:
+def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> RoadNetwork | None:
     if territory.roads_path is None:
         return None
-    return network.read_osm(territory.roads_path, profile=scenario.profile)
+    if cache is None:
+        return network.read_osm(territory.roads_path, profile=scenario.profile)
+    return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
 
 
 def _minutes(
@@ -354,13 +225,15 @@ def _sites(case: _Case, tier: pd.Series) -> gpd.GeoDataFrame:
     """Return the open sites as the outputs show them."""
     chosen = case.places.loc[tier.index]
     people, mesh_min = case.people["residents"], case.scenario.mesh_min
-    unnamed = chosen["kind"].map(lambda kind: f"{KINDS.get(kind, kind)} sans nom".capitalize())
+    commune = case.territory.communes["name"].reindex(chosen["commune"]).set_axis(chosen.index)
+    kinds = chosen["kind"].map(lambda kind: str(KINDS.get(kind, kind)).capitalize())
+    unnamed = kinds + " sans nom, " + commune
     columns = {
         "name": chosen["name"].where(chosen["name"].str.strip() != "", unnamed),
         "tier": tier,
         "kind": chosen["kind"],
         "commune": chosen["commune"],
-        "commune_name": case.territory.communes["name"].reindex(chosen["commune"]).to_numpy(),
+        "commune_name": commune,
         "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
@@ -391,6 +264,7 @@ def _served(case: _Case, tier: pd.Series) -> dict[str, pd.Series]:
     cutoffs = {
         "mesh": (case.scenario.mesh_min, TIERS),
         "structuring": (case.scenario.structuring_min, ("structuring",)),
+        "near": (case.scenario.near_min, TIERS),
     }
     return {
         name: indicators.covered(case.minutes, tier, cutoff_min=cutoff, tiers=tiers)
@@ -446,20 +320,51 @@ def _notes(case: _Case, figures: dict[str, float], tier: pd.Series) -> tuple[str
     lost = tier.index.intersection(case.minutes.unreachable_destinations)
     if len(lost):
         notes.append(
-            f"Sites à plus de {case.scenario.max_snap_m:g} m d’une route, qui ne desservent "
-            f"personne : {', '.join(lost)}."
+            f"Sites à plus de {_format.number(case.scenario.max_snap_m)} m d’une route, qui ne "
+            f"desservent personne : {', '.join(lost)}."
         )
     if case.minutes.estimated:
         notes.append(
             f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "
             "les routes."
         )
+    if case.roads is not None and (beyond_km := _beyond_km(case)) < _asked_km(case):
+        notes.append(
+            f"Routes coupées à {_format.number(max(beyond_km, 0.0), decimals=1)} km du territoire, "
+            f"pour {_format.number(_asked_km(case))} km conseillés : les trajets qui passent par "
+            "l’extérieur manquent, et des temps sont trop longs."
+        )
     if figures["residents_beyond_roads"]:
         notes.append(
-            f"{figures['residents_beyond_roads']:.0f} habitants à plus de "
-            f"{case.scenario.max_snap_m:g} m d’une route : comptés comme non desservis."
+            f"{_format.number(figures['residents_beyond_roads'])} habitants à plus de "
+            f"{_format.number(case.scenario.max_snap_m)} m d’une route : comptés comme non "
+            "desservis."
         )
     return tuple(notes)
+
+
+def _beyond_km(case: _Case) -> float:
+    """Return how far the roads go beyond the communes, on the side where they end first."""
+    roads = case.roads
+    if roads is None:
+        return np.inf
+    west, south, east, north = case.territory.communes.to_crs(4326).total_bounds
+    main = roads.component == 0
+    lon, lat = roads.lon[main], roads.lat[main]
+    x_km, y_km = (scale / 1000 for scale in roads.plane_scale)
+    return float(
+        min(
+            (west - lon.min()) * x_km,
+            (lon.max() - east) * x_km,
+            (south - lat.min()) * y_km,
+            (lat.max() - north) * y_km,
+        )
+    )
+
+
+def _asked_km(case: _Case) -> float:
+    """Return how far beyond the communes roads should go: half the mesh minutes out, half back."""
+    return travel.CROW_KPH * case.scenario.mesh_min / 60 / 2
 
 
 def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:
