@@ -322,9 +322,10 @@ class _Search:
         access = target.leaving_ds(roads) if to_source else target.arriving_ds(roads)
         self.shape = (source.segment.size, target.segment.size)
         self.cutoff_ds = cutoff_ds = min(cutoff_ds, _longest_ds(roads, source, target))
-        self.graph = (graph.pointer, graph.node, graph.ds)
+        self.graph = (graph.pointer, graph.pairs)
         self.seeds = _seeds(roads, source, seed)
         self.targets = _targets(roads, target, access, cutoff_ds)
+        self.step = _CHUNK
         self.size = np.zeros(self.shape[0], np.int32)  # pairs of each source, once searched
         self._at_rest: list[_Desk] = []
         self.direct = _direct(roads, source, target, to_source=to_source, cutoff_ds=cutoff_ds)
@@ -332,7 +333,9 @@ class _Search:
     def run(self, *, workers: int, progress: Progress | None) -> sp.csr_array:
         """Search from every source, chunk by chunk, and gather the sparse matrix."""
         _kernel()
-        starts = range(0, self.shape[0], _CHUNK)
+        # Chunks small enough that no thread waits long for the others.
+        step = self.step = max(1, min(_CHUNK, -(-self.shape[0] // (4 * workers))))
+        starts = range(0, self.shape[0], step)
         done: dict[int, list[_Chunk]] = {}
         with ThreadPoolExecutor(max_workers=workers) as pool:
             queue = iter(starts)
@@ -347,7 +350,7 @@ class _Search:
                     for first in _take(queue, len(finished)):
                         running[pool.submit(self._chunk, first)] = first
                     if progress is not None:
-                        progress(min(len(done) * _CHUNK, self.shape[0]), self.shape[0])
+                        progress(min(len(done) * step, self.shape[0]), self.shape[0])
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -355,7 +358,7 @@ class _Search:
 
     def _chunk(self, first: int) -> list[_Chunk]:
         """Search from up to `_CHUNK` sources; several pieces when the pairs do not fit one."""
-        last = min(first + _CHUNK, self.shape[0])
+        last = min(first + self.step, self.shape[0])
         try:
             target, ds, scratch = self._at_rest.pop()
         except IndexError:
@@ -368,6 +371,8 @@ class _Search:
             )  # fmt: skip
             found = slice(None, int(used))
             pieces.append(_Chunk(target[found].copy(), ds[found].copy()))
+            if after == first:  # its queue was too short for this source
+                scratch = self._scratch(scratch[3].size)
             first = int(after)
         self._at_rest.append((target, ds, scratch))  # the kernel leaves it as it found it
         return pieces
@@ -375,9 +380,14 @@ class _Search:
     def _desk(self) -> _Desk:
         """Return the arrays that one thread works on."""
         room = max(self.shape[1], min(_PAIRS, self.shape[1] * _CHUNK))
-        nodes, edges = self.graph[0].size - 1, self.graph[1].size
-        scratch = _kernel().workspace(nodes, edges, self.shape[1], self.cutoff_ds)
+        scratch = self._scratch(self.graph[1].size // 2 + 2)
         return np.empty(room, np.int32), np.empty(room, np.int32), scratch
+
+    def _scratch(self, entries: int) -> tuple[Ints, ...]:
+        """Return what the kernel scribbles on, with so many entries in its queue."""
+        nodes, targets = self.graph[0].size - 1, self.shape[1]
+        arrays: tuple[Ints, ...] = _kernel().workspace(nodes, entries, targets, self.cutoff_ds)
+        return arrays
 
     def _matrix(self, chunks: list[_Chunk]) -> sp.csr_array:
         if not chunks:
@@ -408,22 +418,24 @@ def _seeds(roads: RoadNetwork, place: Snapped, ds: tuple[Ints, Ints]) -> tuple[I
 
 def _targets(
     roads: RoadNetwork, place: Snapped, ds: tuple[Ints, Ints], cutoff_ds: int
-) -> tuple[Ints, Ints, Ints]:
+) -> tuple[Ints, Ints]:
     """Return, by node, the targets that can be reached from it, and the time that takes."""
-    node = np.concatenate((roads.start[place.segment], roads.end[place.segment]))
-    both = np.concatenate(ds)
-    target = np.tile(np.arange(place.segment.size, dtype=np.int32), 2)
-    kept = np.tile(place.reachable, 2) & (both <= cutoff_ds)
-    order = np.lexsort((target[kept], node[kept]))
-    pointer = row_pointers(node[kept], roads.node_id.size)
-    return pointer, target[kept][order], both[kept][order]
+    pointer = np.zeros(roads.node_id.size + 2, np.int32)
+    pairs = np.empty(4 * place.segment.size, np.int32)
+    ends = (roads.start[place.segment], roads.end[place.segment])
+    walled = (np.where(place.reachable, part, FAR) for part in ds)
+    _kernel().targets_by_node(*ends, *walled, cutoff_ds, pointer, pairs)
+    return pointer[:-1], pairs
 
 
 def _direct(
     roads: RoadNetwork, source: Snapped, target: Snapped, *, to_source: bool, cutoff_ds: int
 ) -> tuple[Ints, Ints, Ints]:
     """Return, by source, the targets on its own segment that need no node between."""
-    order = np.argsort(target.segment, kind="stable")
+    wanted = np.zeros(roads.start.size + 1, np.bool_)
+    wanted[source.segment[source.reachable]] = True
+    near = np.flatnonzero(wanted[target.segment])
+    order = near[np.argsort(target.segment[near], kind="stable")]
     low = np.searchsorted(target.segment[order], source.segment, side="left")
     high = np.searchsorted(target.segment[order], source.segment, side="right")
     high = np.where(source.reachable, high, low)

@@ -811,3 +811,22 @@ def test_estimates_within_a_cutoff_are_those_at_most_that_far(seed, cutoff_min):
     every = travel.estimated_times(points, points, cutoff_min=1000).to_dense()
     near = travel.estimated_times(points, points, cutoff_min=cutoff_min).to_dense()
     assert np.array_equal(near, np.where(every <= cutoff_min + travel.BOUNDARY_MIN, every, np.inf))
+
+
+def test_T1_a_queue_that_is_too_short_grows_and_changes_nothing(monkeypatch):
+    home = territory.read("liechtenstein")
+    roads = read_osm(home.roads_path)
+    people, places = home.residents.iloc[::20], home.premises.iloc[::5]
+    expected = travel.times(roads, people, places, cutoff_min=15).minutes
+    asked: list[int] = []
+    honest = travel._Search._scratch
+
+    def short(self, entries):
+        asked.append(entries)
+        return honest(self, 4 if len(asked) == 1 else entries)
+
+    monkeypatch.setattr(travel._Search, "_scratch", short)
+    found = travel.times(roads, people, places, cutoff_min=15, workers=1).minutes
+    assert len(asked) > 3  # it did grow
+    assert (found != expected).nnz == 0
+    assert found.indices.tolist() == expected.indices.tolist()

@@ -43,13 +43,15 @@ class Adjacency(NamedTuple):
     """Compressed sparse rows of one direction of travel.
 
     Row `i` of `node`, `ds` and `segment` lies between `pointer[i]` and `pointer[i + 1]`: the
-    neighbours of node `i`, the time to each, and the segment that leads there.
+    neighbours of node `i`, the time to each, and the segment that leads there. `pairs` holds node
+    and ds once more, side by side, as the search reads them.
     """
 
     pointer: Ints
     node: Ints
     ds: Ints
     segment: Ints
+    pairs: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,8 @@ class RoadNetwork:
             tail, head = head, tail
         order = np.lexsort((which, head, tail))
         pointer = row_pointers(tail, self.node_id.size)
-        return Adjacency(pointer, head[order], ds[order], which[order])
+        pairs = np.stack((head[order], ds[order]), axis=1).ravel()
+        return Adjacency(pointer, head[order], ds[order], which[order], pairs)
 
     @cached_property
     def component(self) -> Ints:
