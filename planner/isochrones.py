@@ -45,7 +45,7 @@ def polygons(
     minutes: Sequence[float] = (10.0,),
     look: Look = "surface",
     to_site: bool = True,
-    cell_m: float = 50.0,
+    cell_m: float = 35.0,
     max_snap_m: float = MAX_SNAP_M,
     walk_kph: float = WALK_KPH,
     progress: Progress | None = None,
@@ -67,7 +67,7 @@ def polygons(
     cell_m
         Side of a cell of the field, metres. Also the tolerance: a place farther than this from
         the border, and whose minutes are farther from the cutoff than the walk across a cell
-        (40 s for 50 m), is inside exactly when it is within the minutes.
+        (28 s for 35 m), is inside exactly when it is within the minutes.
     max_snap_m, walk_kph
         As in :func:`planner.travel.times`.
     progress

@@ -14,7 +14,7 @@ from planner._errors import InputError
 from planner.network import read_osm
 
 CUTOFFS = (5.0, 8.0, 10.0, 12.0)
-CELL_M = 50.0
+CELL_M = 35.0
 WALK_A_CELL_MIN = CELL_M / (travel.WALK_KPH / 0.06)
 
 
