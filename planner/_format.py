@@ -7,12 +7,22 @@ space (U+00A0). What is missing or infinite reads "n. d." (non disponible).
 
 import datetime as dt
 import math
+from typing import NamedTuple
 
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent
 
 UNKNOWN = "n.\N{NO-BREAK SPACE}d."
+FEWER_THAN_ONE = "moins d’un habitant"
 _LOCALE = "fr"
+
+
+class Figure(NamedTuple):
+    """A headline figure as a reader sees it, and how far it may be off, in words."""
+
+    label: str
+    value: str
+    doubt: str = ""
 
 
 def number(value: float, *, decimals: int = 0) -> str:
@@ -67,14 +77,49 @@ def percent(share: float, *, decimals: int = 1) -> str:
     share = float(share)
     if not math.isfinite(share):
         return UNKNOWN
-    least = 10.0 ** -(decimals + 2)
-    if 0 < share < 1:
-        share = min(max(round(share, decimals + 2), least), 1 - least)
-        return format_percent(
-            share, format=f"{_pattern(decimals)}\N{NO-BREAK SPACE}%", locale=_LOCALE
-        )
-    exact = 0 if share in {0, 1} else decimals
-    return format_percent(share, format=f"{_pattern(exact)}\N{NO-BREAK SPACE}%", locale=_LOCALE)
+    shown = _kept_apart(share, decimals)
+    digits = 0 if shown in {0, 1} else decimals
+    return format_percent(shown, format=f"{_pattern(digits)}\N{NO-BREAK SPACE}%", locale=_LOCALE)
+
+
+def percentage(share: float, *, decimals: int = 1) -> str:
+    """Return what :func:`percent` says for a cell whose heading has the `%`; missing is empty.
+
+    Examples
+    --------
+    >>> [percentage(share) for share in (0.874, 0.9999, 1)]
+    ['87,4', '99,9', '100,0']
+    """
+    share = float(share)
+    if not math.isfinite(share):
+        return ""
+    return f"{100 * _kept_apart(share, decimals):.{decimals}f}".replace(".", ",")
+
+
+def people(count: float) -> str:
+    """Return a number of inhabitants in words that agree with it.
+
+    Examples
+    --------
+    >>> [people(count).replace("\N{NO-BREAK SPACE}", " ") for count in (0, 0.4, 1.2, 2)]
+    ['0 habitant', 'moins d’un habitant', '1 habitant', '2 habitants']
+    """
+    told = headcount(count)
+    if told in {FEWER_THAN_ONE, UNKNOWN}:
+        return told
+    word = "habitants" if round(count) > 1 else "habitant"
+    return f"{told}\N{NO-BREAK SPACE}{word}"
+
+
+def headcount(count: float) -> str:
+    """Return a number of inhabitants where the heading says what is counted.
+
+    Examples
+    --------
+    >>> [headcount(count) for count in (0, 0.4, 12.4)]
+    ['0', 'moins d’un habitant', '12']
+    """
+    return FEWER_THAN_ONE if 0 < count < 1 else number(count)
 
 
 def euros(value: float) -> str:
@@ -97,14 +142,17 @@ def euros(value: float) -> str:
 
 
 def minutes(value: float) -> str:
-    """Return a time in minutes, with a decimal only where there is one.
+    """Return a time in minutes, with as many decimals as it needs and two at most.
 
     Examples
     --------
-    >>> [minutes(value).replace("\N{NO-BREAK SPACE}", " ") for value in (10.0, 12.5)]
-    ['10 min', '12,5 min']
+    >>> [minutes(value).replace("\N{NO-BREAK SPACE}", " ") for value in (10.0, 12.5, 10.04)]
+    ['10 min', '12,5 min', '10,04 min']
     """
-    decimals = 0 if float(value).is_integer() else 1
+    value = round(float(value), 2)
+    if not math.isfinite(value):
+        return UNKNOWN
+    decimals = next(n for n in (0, 1, 2) if round(value, n) == value)
     return f"{number(value, decimals=decimals)}\N{NO-BREAK SPACE}min"
 
 
@@ -117,6 +165,13 @@ def day(value: dt.date) -> str:
     '1 mars 2026'
     """
     return format_date(value, format="d MMMM y", locale=_LOCALE)
+
+
+def _kept_apart(share: float, decimals: int) -> float:
+    """Return a share rounded, but never up to all, nor down to none."""
+    least = 10.0 ** -(decimals + 2)
+    rounded = round(share, decimals + 2)
+    return min(max(rounded, least), 1 - least) if 0 < share < 1 else rounded
 
 
 def _pattern(decimals: int) -> str:

@@ -4,7 +4,7 @@ import io
 import sys
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -80,7 +80,9 @@ def plan(
                 tasks[stage] = bars.add_task(_STAGES[stage], total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        result = scenarios.run(home, settings, progress=report)
+        # Beside a territory of the user's own; those that ship are small, and not ours to fill.
+        cache = Path(territory) / ".cache" if Path(territory).is_dir() else None
+        result = scenarios.run(home, settings, cache=cache, progress=report)
         report("files", 0, 1)
         result.save(folder, overwrite=overwrite)
         report("files", 1, 1)
@@ -143,29 +145,42 @@ def _progress() -> Progress:
 def _summary(result: "Plan", folder: Path) -> None:
     """Print what the plan is, how good, how sure, and how long it took."""
     from planner import _format
-    from planner.maps._words import TIERS
 
     console = _console()
-    sites = Table(title=f"{_plain(result.title)} : scénario « {_plain(result.scenario.name)} »")
-    for heading in ("Niveau", "Site", "Commune", "Habitants"):
-        sites.add_column(heading, justify="right" if heading == "Habitants" else "left")
+    console.print(_sites_table(result))
+    if len(result.sites) > 1:
+        console.print("Un même habitant peut compter pour plusieurs sites.", style="dim")
+    for label, value, doubt in result.figures():
+        console.print(f"{label} : [bold]{value}[/bold]{f' ({doubt})' if doubt else ''}")
+    console.print(result.proof)
+    for note in result.notes:
+        console.print(_plain(note), style="yellow")
+    stages = " ; ".join(
+        f"{_STAGES[stage].lower()}\N{NO-BREAK SPACE}{_format.number(seconds, decimals=2)}"
+        for stage, seconds in result.seconds.items()
+    )
+    console.print(f"Secondes : {stages}", style="dim")
+    console.print(f"Carte : {_plain(folder / 'carte.html')}", soft_wrap=True)
+
+
+def _sites_table(result: "Plan") -> Table:
+    """Return the sites as a table, tier by tier."""
+    from planner import _format
+    from planner.maps._words import TIERS
+
+    doubt = " (temps estimés)" if result.estimated else ""
+    scenario = _plain(result.scenario.name)
+    sites = Table(title=f"{_plain(result.title)} : scénario « {scenario} »{doubt}")
+    for heading in ("Niveau", "Site", "Commune"):
+        sites.add_column(heading)
+    sites.add_column(f"Habitants à {_format.minutes(result.scenario.mesh_min)}", justify="right")
     order = list(TIERS)
     for _, site in sorted(
         result.sites.iterrows(), key=lambda item: (order.index(item[1]["tier"]), item[0])
     ):
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
-        sites.add_row(*map(_plain, row), _format.number(site["residents_mesh"]))
-    console.print(sites)
-    for label, value in result.figures():
-        console.print(f"{label} : [bold]{value}[/bold]")
-    console.print(result.proof)
-    for note in result.notes:
-        console.print(_plain(note), style="yellow")
-    stages = ", ".join(
-        f"{_STAGES[stage].lower()} {seconds:.2f}" for stage, seconds in result.seconds.items()
-    )
-    console.print(f"Secondes : {stages}", style="dim")
-    console.print(f"Carte : {_plain(folder / 'carte.html')}", soft_wrap=True)
+        sites.add_row(*map(_plain, row), _format.headcount(site["residents_mesh"]))
+    return sites
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -185,12 +200,22 @@ def _plain(text: object) -> str:
     return escape("".join(shown))
 
 
+def _refuse(message: str) -> NoReturn:
+    """End with one message and the exit code of a failure."""
+    _console(stderr=True).print(f"Erreur : {_plain(message)}", style="red", soft_wrap=True)
+    sys.exit(EXIT_FAILED)
+
+
 def main() -> None:
     """Run the command line; refuse with one message, and never a traceback, what is the user's."""
     try:
         app()
     except (PlannerError, OSError) as error:
-        _console(stderr=True).print(f"Erreur : {_plain(error)}", style="red", soft_wrap=True)
-        sys.exit(EXIT_FAILED)
+        _refuse(str(error))
+    except MemoryError:
+        _refuse("pas assez de mémoire pour ces fichiers et ce scénario.")
+    except (OverflowError, RuntimeError) as error:  # what libraries say of files made to break us
+        said = " ".join(str(error).split())
+        _refuse(f"ces fichiers ne peuvent pas être traités ({type(error).__name__} : {said}).")
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

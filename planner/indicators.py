@@ -6,6 +6,9 @@ import pandas as pd
 
 from planner.travel import TravelTimes
 
+_NOBODY = 0.005  # residents: half of what the tables show, so what sums of floats may leave
+_COMMUNE_COLUMNS = ("name", "population", "centre_lon", "centre_lat")
+
 
 def covered(
     minutes: TravelTimes, tier: pd.Series, *, cutoff_min: float, tiers: tuple[str, ...]
@@ -66,22 +69,26 @@ def by_commune(
     demand
         Demand points: commune, residents.
     communes
-        Index code; name, population, geometry.
+        Index code; name, population, geometry, and centre_lon, centre_lat where known.
     layers
         By name, which demand points are covered.
 
     Returns
     -------
     GeoDataFrame
-        Index code, sorted; name, population, residents (on demand points), and per layer
-        ``covered_<name>`` (people) and ``share_<name>`` (0-1, NaN where nobody lives), geometry.
+        Index code, sorted; name, population, centre_lon and centre_lat where given, residents (on
+        demand points), and per layer ``covered_<name>`` (people) and ``share_<name>`` (0-1, exactly
+        1 where all are covered, NaN where nobody lives), geometry.
     """
-    table = communes.sort_index()[["name", "population", "geometry"]].copy()
-    people = demand["residents"].groupby(demand["commune"]).sum()
-    table["residents"] = people.reindex(table.index).fillna(0.0).round(2)
+    kept = [name for name in _COMMUNE_COLUMNS if name in communes]
+    table = communes.sort_index()[[*kept, "geometry"]].copy()
+    people = demand["residents"].groupby(demand["commune"]).sum().reindex(table.index).fillna(0.0)
+    table["residents"] = people.round(2)
     for name, inside in layers.items():
         served = demand["residents"].where(inside.reindex(demand.index), 0.0)
         total = served.groupby(demand["commune"]).sum().reindex(table.index).fillna(0.0)
-        table[f"covered_{name}"] = total.round(2)
-        table[f"share_{name}"] = total / table["residents"].where(table["residents"] > 0)
+        everyone = people - total < _NOBODY
+        reached = total.round(2).where(~everyone, table["residents"])
+        table[f"covered_{name}"] = reached
+        table[f"share_{name}"] = reached / table["residents"].where(table["residents"] > 0)
     return table

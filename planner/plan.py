@@ -16,9 +16,11 @@ import pandas as pd
 from planner import _format, maps
 from planner._errors import InputError
 from planner._files import replacing, safe_cell
+from planner._format import Figure
+from planner.assumptions import DEFAULTS
 from planner.certificate import Certificate
 from planner.coverage import Stage
-from planner.maps._words import KINDS, STATUSES
+from planner.maps._words import KINDS, status_words
 from planner.maps._words import TIERS as TIER_WORDS
 
 if TYPE_CHECKING:
@@ -106,28 +108,42 @@ class Plan:
     def proof(self) -> str:
         """How sure the plan is, in French words for every map and table."""
         if self.proven:
-            return "Optimum prouvé"
+            sure, all_goals = len(self.certificate.independent), len(self.certificate.value)
+            if sure == all_goals:
+                return "Optimum prouvé, revérifié sans le solveur"
+            return f"Optimum prouvé (objectifs revérifiés sans le solveur : {sure} sur {all_goals})"
         widest = max(self.certificate.gap.values(), default=0.0)
         return f"Optimum non prouvé : écart d’au plus {_format.percent(widest)}"
 
-    def figures(self) -> list[tuple[str, str]]:
-        """Return the headline figures, label and value, in French."""
+    def figures(self) -> list[Figure]:
+        """Return the headline figures in French: label, value, and the range speeds leave it."""
         mesh = _format.minutes(self.scenario.mesh_min)
+        near = _format.minutes(self.scenario.near_min)
         far = _format.minutes(self.scenario.structuring_min)
         return [
             self._figure(f"Habitants à {mesh} d’un site", "share_mesh", _format.percent),
+            self._figure(f"Habitants à {near} d’un site", "share_near", _format.percent),
             self._figure(
                 f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
             ),
-            ("Sites du réseau", _format.number(len(self.sites))),
-            self._figure(f"Habitants à plus de {mesh}", "residents_outside", _people),
+            self._figure(f"À plus de {mesh} de tout site", "residents_outside", _format.people),
+            Figure("Sites du réseau", _format.number(len(self.sites))),
         ]
 
-    def _figure(self, label: str, key: str, written: Callable[[float], str]) -> tuple[str, str]:
+    def _figure(self, label: str, key: str, written: Callable[[float], str]) -> Figure:
         """Return a figure with the range that speeds leave it, where there is one."""
-        low, high = (written(value) for value in self.ranges[key])
-        doubt = f" (de {low} à {high} selon la vitesse)" if low != high else ""
-        return f"{label}{doubt}", written(self.indicators[key])
+        bare = _format.headcount if written is _format.people else written
+        low, high = (bare(value) for value in self.ranges[key])
+        doubt = f"de {low} à {high} {self._speeds()}" if low != high else ""
+        return Figure(label, written(self.indicators[key]), doubt)
+
+    def _speeds(self) -> str:
+        """Return what a range is due to, so that it is not read as the whole doubt."""
+        if not self.estimated:
+            return "selon les vitesses supposées"
+        crow = DEFAULTS["crow_kph"]
+        low, high = _format.number(crow.low), _format.number(crow.high)
+        return f"pour {low} à {high}\N{NO-BREAK SPACE}km/h à vol d’oiseau"
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
@@ -145,6 +161,7 @@ class Plan:
             proven=self.proof,
             estimated=self.estimated,
             attribution=[*self.attribution, *self.notes],
+            register=self.sources,
         )
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
@@ -188,10 +205,6 @@ class Plan:
         return folder
 
 
-def _people(count: float) -> str:
-    return "moins de 1" if 0 < count < 1 else _format.number(count)
-
-
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that a plan must not be written into.
 
@@ -233,9 +246,12 @@ def _sites_csv(plan: Plan) -> str:
             "type de lieu": [KINDS.get(kind, kind) for kind in sites["kind"]],
             "commune": sites["commune_name"],
             "code commune": sites["commune"],
-            "statut": [STATUSES.get(status, status) for status in sites["status"]],
-            "places": sites["seats"],
-            f"habitants à {mesh}": sites["residents_mesh"],
+            "statut": [
+                status_words(kind, status)
+                for kind, status in zip(sites["kind"], sites["status"], strict=True)
+            ],
+            "places (hypothèse)": sites["seats"],
+            f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
             "longitude": sites.geometry.x.round(6),
             "latitude": sites.geometry.y.round(6),
             "temps": [_times_word(plan)] * len(sites),
@@ -253,10 +269,12 @@ def _communes_csv(plan: Plan) -> str:
             "code": communes.index,
             "commune": communes["name"],
             "population": communes["population"],
-            f"habitants à {mesh} d’un site": communes["covered_mesh"],
-            f"part à {mesh} d’un site": communes["share_mesh"].round(4),
-            f"habitants à {far} d’un site structurant": communes["covered_structuring"],
-            f"part à {far} d’un site structurant": communes["share_structuring"].round(4),
+            f"habitants à {mesh} d’un site": _whole(communes["covered_mesh"]),
+            f"part à {mesh} d’un site (%)": communes["share_mesh"].map(_format.percentage),
+            f"habitants à {far} d’un site structurant": _whole(communes["covered_structuring"]),
+            f"part à {far} d’un site structurant (%)": communes["share_structuring"].map(
+                _format.percentage
+            ),
             "temps": [_times_word(plan)] * len(communes),
         }
     )
@@ -264,6 +282,11 @@ def _communes_csv(plan: Plan) -> str:
 
 def _times_word(plan: Plan) -> str:
     return "temps estimés" if plan.estimated else "temps par la route"
+
+
+def _whole(people: pd.Series) -> list[object]:
+    """Return people as whole numbers; nothing where it is missing."""
+    return ["" if math.isnan(count) else round(count) for count in people.astype(float)]
 
 
 def _csv(columns: Mapping[str, Iterable[object]]) -> str:

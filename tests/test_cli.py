@@ -110,7 +110,10 @@ def test_a_plan_with_all_defaults_goes_beside_one(call, tmp_path):
     for part in ("Saône-Beaujolais", "Optimum prouvé", "Temps estimés", "Secondes", "carte.html"):
         assert part in words
     plan = shipped("saone-beaujolais")
-    assert all(value.replace("\u00a0", " ") in words for _, value in plan.figures())
+    assert all(value.replace("\u00a0", " ") in words for _, value, _ in plan.figures())
+    for part in ("Habitants à 10 min", "(temps estimés)", "plusieurs sites", "km/h à vol d’oiseau"):
+        assert part in " ".join(words.replace("│", " ").split())
+    assert re.search(r"lecture des routes \d+,\d\d", words)
     assert call("plan", "saone-beaujolais")[0] == 0
 
 
@@ -326,6 +329,15 @@ def test_help(call, words):
     code, out, complaint = call(*words)
     assert (code, complaint) == (0, "")
     assert "--help" in out
+
+
+@pytest.mark.parametrize("fault", [MemoryError, OverflowError, RuntimeError, RecursionError])
+def test_what_libraries_say_of_hostile_files_is_one_line(refused, monkeypatch, fault):
+    def broken(*_, **__):
+        raise fault("too\nmuch")
+
+    monkeypatch.setattr(scenarios, "run", broken)
+    refused("plan", "saone-beaujolais", "--out", "o")
 
 
 def test_ctrl_c_ends_with_130_and_without_a_traceback(call, monkeypatch, tmp_path):

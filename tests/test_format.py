@@ -4,7 +4,17 @@ import math
 import numpy as np
 import pytest
 
-from planner._format import UNKNOWN, day, euros, minutes, number, percent
+from planner._format import (
+    UNKNOWN,
+    day,
+    euros,
+    headcount,
+    minutes,
+    number,
+    people,
+    percent,
+    percentage,
+)
 
 NARROW, FIXED = "\u202f", "\u00a0"
 
@@ -59,4 +69,36 @@ def test_euros_minutes_and_dates():
     assert euros(math.nan) == UNKNOWN
     assert minutes(10) == f"10{FIXED}min"
     assert minutes(7.5) == f"7,5{FIXED}min"
+    assert minutes(math.nan) == UNKNOWN
     assert day(dt.date(2026, 3, 1)) == "1 mars 2026"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10.04, "10,04"), (9.96, "9,96"), (12.25, "12,25"), (12.5, "12,5"), (10.001, "10")],
+)
+def test_minutes_have_the_decimals_they_need(value, text):
+    assert minutes(value) == f"{text}{FIXED}min"
+
+
+@pytest.mark.parametrize(
+    ("count", "head", "text"),
+    [
+        (0, "0", f"0{FIXED}habitant"),
+        (0.001, "moins d’un habitant", "moins d’un habitant"),
+        (0.99, "moins d’un habitant", "moins d’un habitant"),
+        (1, "1", f"1{FIXED}habitant"),
+        (1.4, "1", f"1{FIXED}habitant"),
+        (2, "2", f"2{FIXED}habitants"),
+        (1234.4, f"1{NARROW}234", f"1{NARROW}234{FIXED}habitants"),
+        (math.nan, UNKNOWN, UNKNOWN),
+    ],
+)
+def test_people_agree_with_their_number(count, head, text):
+    assert headcount(count) == head
+    assert people(count) == text
+
+
+def test_percentages_of_a_column_round_as_those_of_a_text():
+    shares = (1, 0.99999, 0.874, 0.00001, 0, math.nan)
+    assert [percentage(share) for share in shares] == ["100,0", "99,9", "87,4", "0,1", "0,0", ""]

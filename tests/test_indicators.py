@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 import shapely
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from instances import instances, shipped
 
 from planner import indicators
@@ -79,6 +80,27 @@ def test_the_communes_of_a_plan_add_up_to_its_headline(name):
     for column, total in sums.items():
         assert total == pytest.approx(plan.indicators[column], abs=0.2)
     shares = plan.communes[["share_mesh", "share_structuring"]].to_numpy()
-    assert ((shares >= 0) & (shares <= 1 + 1e-9)).all()
+    assert ((shares >= 0) & (shares <= 1)).all()
     outside = plan.outside["residents"].sum()
     assert outside == pytest.approx(plan.indicators["residents_outside"], abs=0.01)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=200)
+@given(st.lists(st.tuples(st.floats(0, 400), st.booleans()), min_size=1, max_size=30))
+def test_a_share_is_one_exactly_where_all_are_covered(rows):
+    people, inside = zip(*rows, strict=True)
+    index = pd.RangeIndex(len(rows))
+    points = gpd.GeoSeries([shapely.Point(0, 0)] * len(rows), crs=2154)
+    demand = gpd.GeoDataFrame({"commune": "01", "residents": people}, geometry=points)
+    communes = gpd.GeoDataFrame(
+        {"name": ["A"], "population": [1], "centre_lon": [4.5], "centre_lat": [46.1]},
+        index=["01"], geometry=[shapely.box(0, 0, 1, 1)], crs=2154,
+    )  # fmt: skip
+    layers = {"all": pd.Series(data=True, index=index), "some": pd.Series(inside, index=index)}
+    row = indicators.by_commune(demand, communes, layers=layers).iloc[0]
+    assert (row["centre_lon"], row["centre_lat"]) == (4.5, 46.1)
+    assert row["covered_all"] == row["residents"]
+    if row["residents"] > 0:
+        assert row["share_all"] == 1
+        assert 0 <= row["share_some"] <= 1
+        assert (row["share_some"] == 1) == (row["covered_some"] == row["residents"])

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from importlib import resources
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from selenium.webdriver import ActionChains
@@ -138,8 +140,9 @@ def hostile(payload):
     made = scene(
         title=payload,
         proven=payload,
-        figures=[(payload, payload)],
+        figures=[(payload, payload, payload)],
         attribution=[payload, payload],
+        register=register(payload),
         estimated=True,
     )
     for table in TABLES:
@@ -152,6 +155,10 @@ def hostile(payload):
     made["communes"] = communes.set_index(communes.index + payload)
     made["roads"]["highway"] = payload
     return made
+
+
+def register(text):
+    return pd.DataFrame([dict.fromkeys("what source date licence status note".split(), text)])
 
 
 def without_policy(page):
@@ -191,7 +198,14 @@ def test_O1_a_payload_everywhere_is_only_text(payload, opened, tmp_path, monkeyp
     for button in browser.find_elements(By.CSS_SELECTOR, "[data-site], [data-commune]"):
         browser.execute_script("arguments[0].click()", button)
         assert popup_name(browser) == payload
-    for selector in ("h1", ".badge:first-child", ".chiffres dt", ".chiffres dd", "footer li"):
+    for selector in (
+        "h1",
+        ".badge:first-child",
+        ".chiffres dt",
+        ".chiffres dd",
+        "footer li",
+        ".sources b",
+    ):
         assert set(texts(browser, selector)) == {payload}
     assert set(texts(browser, ".nom-commune")) == {payload}
     labels = "return [...document.querySelectorAll('.site [role=img]')].map(e => e.ariaLabel)"
@@ -267,7 +281,7 @@ def test_O1_columns_not_shown_stay_out():
     made = hostile("SECRET")
     made["sites"][["name", "kind", "commune", "status"]] = "é"
     made["communes"]["name"] = "é"
-    made |= {"title": "é", "proven": "é", "figures": [], "attribution": []}
+    made |= {"title": "é", "proven": "é", "figures": [], "attribution": [], "register": None}
     assert "SECRET" not in plan_map(**made)
 
 
@@ -311,7 +325,7 @@ def test_O2_every_site_is_reached_and_opened_by_keyboard(opened):
 def test_O2_layers_switch_off_and_on(opened):
     browser = opened(plan_map(**scene()))
     layers = {
-        "Sites structurants (2)": ".site-structuring",
+        "Sites structurants (2, dont 1 existant)": ".site-structuring",
         "Site de corpoworking (1)": ".site-corpoworking",
         "Mini-coworks (3)": ".site-mini",
         "À 10\u00a0min d’un site structurant": ".zone-structuring",
@@ -463,7 +477,7 @@ def test_O3_popups_and_tables_say_the_same_figures(opened):
     mark.click()
     assert texts(browser, ".fiche p, .fiche dt, .fiche dd") == [
         "Site structurant · France services",
-        *("Commune", "Aubigny", "Places", "12"),
+        *("Commune", "Aubigny", "Capacité", "12\u00a0places (hypothèse)"),
         *("Habitants à 10\u00a0min", "1\u202f834", "Statut", "existant"),
     ]
     rows = [text.split("\n") for text in texts(browser, "#tableaux tbody tr")]
@@ -499,6 +513,90 @@ def test_O3_estimated_times_are_said_everywhere(opened):
 def test_O3_measured_times_are_never_called_estimates():
     page = plan_map(**scene())
     assert "stimés" not in page[page.index("<body>") :]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("apart", [0, 40])
+def test_O3_marks_at_one_place_are_all_seen_and_clicked(opened, apart):
+    made = scene()
+    made["sites"].geometry = [
+        shapely.Point(WEST + 2 * SIDE + n * apart, SOUTH + SIDE) for n in range(len(SITES))
+    ]
+    browser = opened(plan_map(**made))
+    found = []
+    for mark in browser.find_elements(By.CSS_SELECTOR, ".site"):
+        ActionChains(browser).move_to_element(mark).click().perform()
+        found.append(popup_name(browser))
+        close_popup(browser)
+    assert sorted(found) == sorted(name for name, *_ in SITES)
+    level = "return +document.querySelector(arguments[0]).style.zIndex"
+    mini, square = (browser.execute_script(level, f".site-{t}") for t in ("mini", "structuring"))
+    assert mini > square
+
+
+@pytest.mark.browser
+def test_O3_sources_say_what_they_leave_in_doubt(opened):
+    rows = {
+        "what": ["Routes", "Locaux", "Points"],
+        "source": ["OpenStreetMap", "hypothèse", "calcul"],
+        "date": ["2013", "", None],
+        "licence": ["ODbL", "", np.nan],
+        "status": ["sourced", "assumption", "derived"],
+        "note": ["Ancien.", "a" * 900, ""],
+    }
+    browser = opened(plan_map(**scene(register=pd.DataFrame(rows))))
+    assert "Sources et limites (3)" in texts(browser, "summary")
+    assert texts(browser, ".sources .badge") == ["sourcé", "hypothèse", "calculé"]
+    facts = ["OpenStreetMap · 2013 · ODbL", "hypothèse", "calcul"]
+    assert texts(browser, ".sources .origine") == facts
+    assert texts(browser, ".sources p:not(.origine)") == ["Ancien.", "a" * 900]
+    with pytest.raises(InputError, match="register: missing columns note"):
+        plan_map(**scene(register=pd.DataFrame(rows).drop(columns="note")))
+
+
+@pytest.mark.browser
+def test_O3_doubts_stand_under_their_figure(opened):
+    browser = opened(
+        plan_map(**scene(figures=[("Part", "98 %", "de 97 % à 99 %"), ("Sites", "6")]))
+    )
+    assert texts(browser, ".chiffres dd") == ["98 %", "de 97 % à 99 %", "6"]
+    assert texts(browser, ".chiffres .doute") == ["de 97 % à 99 %"]
+
+
+@pytest.mark.browser
+def test_O3_names_stand_at_village_centres_and_communes_with_a_site_come_first(opened):
+    made = scene()
+    made["communes"]["centre_lon"] = [4.51234, *[np.nan] * 5]
+    made["communes"]["centre_lat"] = [46.12345, *[np.nan] * 5]
+    made["sites"]["commune"] = "Vauxrenard"
+    page = plan_map(**made)
+    assert re.search(r"46\.12345,\s*4\.51234", page)
+    assert texts(opened(page), ".nom-commune")[:2] == ["Vauxrenard", "Aubigny"]
+
+
+def test_O3_the_first_view_holds_the_zones():
+    made = scene()
+    wide = made["isochrones"].copy()
+    wide.geometry = wide.buffer(20_000)
+
+    def corner(page):
+        return float(re.search(r'"bounds": \[\s*\[\s*([\d.]+)', page)[1])
+
+    assert corner(plan_map(**{**made, "isochrones": wide})) < corner(plan_map(**made)) - 0.1
+
+
+def test_O2_plan_ign_is_offered_in_metropolitan_france_only():
+    made = scene()
+    assert "data.geopf.fr" in plan_map(**made)
+    for name in TABLES:  # the same shapes, called Liechtenstein's neighbours
+        made[name] = (
+            made[name]
+            .to_crs(3857)
+            .translate(550_000, 0)
+            .to_frame("geometry")
+            .join(made[name].drop(columns="geometry"))
+        )
+    assert "data.geopf.fr" not in plan_map(**made)
 
 
 @pytest.mark.browser

@@ -76,19 +76,32 @@ def test_a_plan_is_frozen_and_short_to_print(plan):
 
 
 def test_headlines_are_in_french(plan):
-    (mesh, share), *_ = plan.figures()
-    assert mesh.startswith("Habitants à 10\u00a0min d’un site")
-    assert re.fullmatch(r"\d\d,\d\u00a0%", share)
-    assert dict(plan.figures())["Sites du réseau"] == str(len(plan.sites))
+    figures = {figure.label: figure for figure in plan.figures()}
+    for label in ("Habitants à 10\u00a0min d’un site", "Habitants à 5\u00a0min d’un site"):
+        assert re.fullmatch(r"\d\d,\d\u00a0%", figures[label].value)
+    assert figures["Sites du réseau"] == ("Sites du réseau", str(len(plan.sites)), "")
+    assert len(figures) == 5
+
+
+def test_ranges_say_what_they_are_due_to():
+    roads = shipped("liechtenstein").figures()[0].doubt
+    assert re.fullmatch(r"de \d\d,\d.% à \d\d,\d.% selon les vitesses supposées", roads)
+    crow = shipped("saone-beaujolais").figures()[0].doubt
+    assert crow.endswith("pour 44 à 50\u00a0km/h à vol d’oiseau")
 
 
 def test_less_than_one_inhabitant_is_not_none(estimated):
     def outside(people):
         other = replace(estimated, indicators=estimated.indicators | {"residents_outside": people})
-        return other.figures()[-1][1]
+        return next(f.value for f in other.figures() if f.label.startswith("À plus de"))
 
     texts = [outside(people) for people in (0.0, 0.04, 1.0, 12.4)]
-    assert texts == ["0", "moins de 1", "1", "12"]
+    assert texts == [
+        "0\u00a0habitant",
+        "moins d’un habitant",
+        "1\u00a0habitant",
+        "12\u00a0habitants",
+    ]
 
 
 def test_S4_a_plan_that_is_not_proven_says_by_how_much(plan, tmp_path):
@@ -99,7 +112,8 @@ def test_S4_a_plan_that_is_not_proven_says_by_how_much(plan, tmp_path):
     assert unproven.proof in (folder / "carte.html").read_text("utf-8").replace("&nbsp;", "\u00a0")
     assert content(folder)["proof"] == unproven.proof
     assert content(folder)["proven"] is False
-    assert plan.proof == "Optimum prouvé"
+    assert plan.proof.startswith("Optimum prouvé")
+    assert "sans le solveur" in plan.proof
 
 
 def test_sites_say_what_they_are(plan):
@@ -110,6 +124,22 @@ def test_sites_say_what_they_are(plan):
     assert plan.sites["commune_name"].notna().all()
     for frame in (plan.sites, plan.communes, plan.isochrones, plan.outside):
         assert frame.crs == 4326
+
+
+def test_caveats_reach_the_map(plan):
+    page = plan.map().replace("&nbsp;", "\u00a0")
+    assert f"Sources et limites ({len(plan.sources)})" in page
+    assert "aucun n’est vérifié" in page
+
+
+def test_hosts_to_find_are_said_to_be_in_every_output(estimated, tmp_path):
+    folder = estimated.save(tmp_path / "out")
+    told = {
+        row["statut"] for row in rows(folder, "sites.csv") if "confirmer" in row["type de lieu"]
+    }
+    assert told == {"proposé, local à confirmer"}
+    page = (folder / "carte.html").read_text("utf-8")
+    assert json.dumps("proposé, local à confirmer").strip('"') in page
 
 
 # The files
@@ -149,14 +179,17 @@ def test_tables_open_in_a_french_spreadsheet(plan, tmp_path):
     assert [row["identifiant"] for row in sites] == list(plan.sites.index)
     assert {row["niveau"] for row in sites} <= {look.one for look in TIERS.values()}
     for row, (_, site) in zip(sites, plan.sites.iterrows(), strict=True):
-        assert number(row["habitants à 10\u00a0min"]) == pytest.approx(site["residents_mesh"])
+        assert int(row["habitants à 10\u00a0min du site"]) == round(site["residents_mesh"])
         assert number(row["longitude"]) == pytest.approx(site.geometry.x, abs=1e-6)
-        assert int(row["places"]) == site["seats"]
+        assert int(row["places (hypothèse)"]) == site["seats"]
     communes = rows(folder, "communes.csv")
     assert [row["code"] for row in communes] == list(plan.communes.index)
     assert sum(int(row["population"]) for row in communes) == plan.communes["population"].sum()
     for row in communes:
-        assert 0 <= number(row["part à 10\u00a0min d’un site"]) <= 1
+        share = row["part à 10\u00a0min d’un site (%)"]
+        assert re.fullmatch(r"\d+,\d", share)
+        assert 0 <= number(share) <= 100
+        assert int(row["habitants à 10\u00a0min d’un site"]) >= 0
 
 
 def test_O4_formulas_are_text_in_every_column_of_text(estimated, tmp_path):
@@ -187,7 +220,7 @@ def test_a_commune_where_nobody_lives_has_an_empty_share(estimated, tmp_path):
     places = estimated.communes.copy()
     places.loc[places.index[0], ["share_mesh", "share_structuring"]] = np.nan
     folder = replace(estimated, communes=places).save(tmp_path / "out")
-    assert rows(folder, "communes.csv")[0]["part à 10\u00a0min d’un site"] == ""
+    assert rows(folder, "communes.csv")[0]["part à 10\u00a0min d’un site (%)"] == ""
     assert content(folder)["communes"][0]["share_mesh"] is None
 
 

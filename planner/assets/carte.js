@@ -4,6 +4,8 @@ const carte = (() => {
   "use strict";
 
   const POPUP = { maxWidth: 300, minWidth: 220, autoPanPadding: [24, 24] };
+  const APART = 18; // pixels between two marks, so that each is seen and clicked
+  const WAYS = [[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, 1], [1, -1], [-1, -1]];
   const NAME_OFFSETS = [0, 20, -20, 32, -32];
 
   function commune(feature, layer) {
@@ -53,7 +55,28 @@ const carte = (() => {
     return Math.max(0, frame.left + 4 - box.left) + Math.min(0, frame.right - 4 - box.right);
   }
 
-  /* Names come with the most peopled communes first: the others give way. */
+  /* Where marks would hide one another, the later (and smaller) one slides aside on the screen. */
+  function partMarks(map, groups) {
+    const placed = [];
+    const free = (p) => placed.every((q) => Math.abs(p.x - q.x) >= APART || Math.abs(p.y - q.y) >= APART);
+    for (const group of groups) {
+      group.eachLayer((marker) => {
+        const icon = marker.getElement();
+        if (!icon) return;
+        const home = map.latLngToLayerPoint(marker.getLatLng());
+        let spot = home;
+        for (let far = 3; far <= 60 && !free(spot); far += 3) {
+          const way = WAYS.find(([x, y]) => free(home.add([far * x, far * y])));
+          if (way) spot = home.add([far * way[0], far * way[1]]);
+        }
+        placed.push(spot);
+        icon.style.marginLeft = `${spot.x - home.x - icon.offsetWidth / 2}px`;
+        icon.style.marginTop = `${spot.y - home.y - icon.offsetHeight / 2}px`;
+      });
+    }
+  }
+
+  /* Names come with those of communes that have a site first, then the most peopled: the others give way. */
   function placeNames(map) {
     const pane = map.getContainer();
     const frame = pane.getBoundingClientRect();
@@ -149,9 +172,10 @@ const carte = (() => {
     showReach(map, reach);
     handleFocus(map);
     linkTables(map, groups, communes);
-    tellTiles(tiles);
-    map.on("moveend layeradd layerremove", ({ layer }) => { if (!layer || layer.eachLayer) placeNames(map); });
-    placeNames(map);
+    if (tiles) tellTiles(tiles);
+    const place = () => { partMarks(map, groups); placeNames(map); };
+    map.on("moveend layeradd layerremove", ({ layer }) => { if (!layer || layer.eachLayer) place(); });
+    place();
   }
 
   return { start, commune, residents, POPUP };

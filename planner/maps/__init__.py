@@ -12,6 +12,7 @@ Shapes are in `_shapes`, names and looks in `_words`. All text passes `planner._
 from collections.abc import Sequence
 
 import geopandas as gpd
+import pandas as pd
 
 from planner.maps import _layers, _page, _scene
 
@@ -26,10 +27,11 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
     uncovered: gpd.GeoDataFrame | None,
     mesh_min: float,
     structuring_min: float,
-    figures: Sequence[tuple[str, str]],
+    figures: Sequence[tuple[str, str] | tuple[str, str, str]],
     proven: str,
     estimated: bool,
     attribution: Sequence[str],
+    register: pd.DataFrame | None = None,
 ) -> str:
     """Return a plan's map as one HTML page that loads nothing and runs no script but ours.
 
@@ -45,7 +47,8 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
     isochrones
         Polygons; `site`, `tier`, `minutes`.
     communes
-        Polygons, or points where no boundary is known, index = code; `name`, `population`,
+        Polygons, or points where no boundary is known, index = code; `name`, `population`, maybe
+        `centre_lon` and `centre_lat` (degrees, where the name stands),
         `covered_mesh` and `covered_structuring` (residents), `share_mesh` and
         `share_structuring` (0-1, missing where nobody lives).
     roads
@@ -55,13 +58,16 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
     mesh_min, structuring_min
         Minutes to any site, and to a structuring site, within which a resident is covered.
     figures
-        Headline figures, label and value, already formatted.
+        Headline figures, already formatted: label, value and maybe the doubt there is about it.
     proven
         Whether the plan is proven optimal, in words.
     estimated
         Whether times are estimates; the page then says so everywhere it shows a time.
     attribution
         The sources, one line each.
+    register
+        The sources with what they leave in doubt: `what`, `source`, `date`, `licence`, `status`
+        ("sourced", "derived" or "assumption"), `note`; None leaves them out.
 
     Returns
     -------
@@ -90,6 +96,7 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
         proven=proven,
         estimated=estimated,
         attribution=attribution,
+        register=register,
     )
     element, script = _layers.drawn(scene)
     return _page.written(scene, element=element, script=script)

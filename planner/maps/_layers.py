@@ -16,7 +16,7 @@ from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 from folium.utilities import JsCode
 
-from planner._format import minutes, number, percent
+from planner._format import headcount, minutes, number, people, percent
 from planner._html import Fragment, join, safe_text, tag
 from planner.maps import _shapes
 from planner.maps._scene import Scene, words
@@ -28,13 +28,13 @@ from planner.maps._words import (
     KINDS,
     NO_COVERAGE_COLOUR,
     ROAD_COLOUR,
-    STATUSES,
     TIERS,
     UNCOVERED_COLOUR,
     area_swatch,
     dot_swatch,
     mark,
     road_swatch,
+    status_words,
     zone_swatch,
 )
 
@@ -44,6 +44,10 @@ TILES = (
     "&TILEMATRIXSET=PM&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}"
 )
 TILES_HOST = "https://data.geopf.fr"
+_FRANCE = (  # west, south, east, north in degrees: what the tiles cover, mainland and Corsica
+    (-5.3, 42.3, 8.3, 51.2),
+    (8.4, 41.3, 9.7, 43.1),
+)
 
 # Panes stack the layers whatever the order in which a reader switches them.
 _PANES = {"communes": 410, "roads": 420, "zones": 430, "reach": 435, "residents": 440, "names": 590}
@@ -120,12 +124,19 @@ def drawn(scene: Scene) -> tuple[str, str]:
     _name_layer(scene).add_to(chart)
     if len(scene.roads):
         _road_layer(scene).add_to(chart)
-    tiles = _tile_layer().add_to(chart)
+    tiles = {"tiles": _tile_layer().add_to(chart)} if offers_tiles(scene) else {}
     reach = _reach_layer(scene).add_to(chart)
     legend = folium.LayerControl(collapsed=False).add_to(chart)
-    parts = {"tiles": tiles, "reach": reach, "communes": communes, "groups": groups}
+    parts = {**tiles, "reach": reach, "communes": communes, "groups": groups}
     _Start(map=chart, bounds=view.corners, legend=legend, **parts).add_to(chart)
     return _rendered(chart)
+
+
+def offers_tiles(scene: Scene) -> bool:
+    """Return whether the territory lies in metropolitan France, which Plan IGN covers."""
+    (south, west), (north, east) = scene.view.corners
+    lon, lat = (west + east) / 2, (south + north) / 2
+    return any(w <= lon <= e and s <= lat <= n for w, s, e, n in _FRANCE)
 
 
 def coverage_class(share: float) -> int | None:
@@ -163,17 +174,16 @@ def _lean(scene: Scene, shapes: _shapes.Shapes, layer: str) -> _shapes.Shapes:
     return _shapes.lean(shapes, detail=scene.view.detail, vertices=_VERTICES[layer])
 
 
-def _layer_label(swatch: Fragment, text: str, *, count: int | None = None) -> Fragment:
-    counted = [tag("small", f"({number(count)})")] if count is not None else []
+def _layer_label(swatch: Fragment, text: str, *, count: str = "") -> Fragment:
+    counted = [tag("small", f"({count})")] if count else []
     return tag("span", swatch, tag("span", text, " ", *counted), class_="couche")
 
 
 def _site_layer(scene: Scene, tier: str) -> folium.FeatureGroup:
     sites = scene.sites_of(tier)
     look = TIERS[tier]
-    label = _layer_label(
-        mark(tier, size=22), look.many if len(sites) > 1 else look.one, count=len(sites)
-    )
+    name = look.many if len(sites) > 1 else look.one
+    label = _layer_label(mark(tier, size=22), name, count=_counted(sites["status"]))
     group = folium.FeatureGroup(name=label)
     points = _shapes.lonlat(sites.geometry.to_numpy())
     for site, point in zip(sites.itertuples(), points, strict=True):
@@ -187,7 +197,7 @@ def _site_layer(scene: Scene, tier: str) -> folium.FeatureGroup:
             (point.y, point.x),
             icon=icon,
             site=site.Index,
-            z_index_offset=1000 * (len(TIERS) - list(TIERS).index(tier)),
+            z_index_offset=1000 * list(TIERS).index(tier),  # the smallest mark above
         )
         tooltip = join([tag("b", words(site.name)), tag("br"), site_kind(site)])
         _Says(tooltip=tooltip, popup=_site_popup(scene, site)).add_to(marker)
@@ -195,13 +205,21 @@ def _site_layer(scene: Scene, tier: str) -> folium.FeatureGroup:
     return group
 
 
+def _counted(statuses: pd.Series) -> str:
+    """Return how many sites there are, and how many of them the plan found there."""
+    there = int((statuses == "existing").sum())
+    if not there:
+        return number(len(statuses))
+    return f"{number(len(statuses))}, dont {number(there)} existant{'s' if there > 1 else ''}"
+
+
 def _site_popup(scene: Scene, site: Any) -> Fragment:  # noqa: ANN401 - a row of sites
-    status = words(site.status)
+    seats = f"{number(site.seats)}\N{NO-BREAK SPACE}place{'s' if site.seats > 1 else ''}"
     facts = [
         ("Commune", words(site.commune)),
-        ("Places", number(site.seats)),
-        (f"Habitants à {minutes(scene.mesh_min)}", number(site.residents_mesh)),
-        ("Statut", STATUSES.get(status, status)),
+        ("Capacité", f"{seats} (hypothèse)"),
+        (f"Habitants à {minutes(scene.mesh_min)}", headcount(site.residents_mesh)),
+        ("Statut", status_words(words(site.kind), words(site.status))),
     ]
     about = tag("p", mark(site.tier, size=18), site_kind(site), class_="genre")
     return _card(scene, words(site.name), about, facts)
@@ -218,12 +236,12 @@ def _commune_popup(scene: Scene, commune: Any) -> Fragment:  # noqa: ANN401 - a 
             _with_share(commune.covered_structuring, commune.share_structuring),
         ),
     ]
-    about = tag("p", f"{number(commune.population)} habitants", class_="genre")
+    about = tag("p", people(commune.population), class_="genre")
     return _card(scene, words(commune.name), about, facts)
 
 
 def _with_share(count: float, share: float) -> str:
-    return f"{number(count)}\N{NO-BREAK SPACE}({percent(share)})"
+    return f"{headcount(count)}\N{NO-BREAK SPACE}({percent(share)})"
 
 
 def _card(scene: Scene, title: str, about: Fragment, facts: list[tuple[str, str]]) -> Fragment:
@@ -277,9 +295,10 @@ def _commune_layer(scene: Scene) -> folium.GeoJson:
 
 def _name_layer(scene: Scene) -> folium.FeatureGroup:
     group = folium.FeatureGroup(name=_layer_label(_names_swatch(), "Noms des communes"))
-    points = _shapes.lonlat(shapely.point_on_surface(scene.communes.geometry.to_numpy()))
-    peopled = np.argsort(-scene.communes["population"].to_numpy(dtype=float), kind="stable")
-    for row in peopled:
+    points = _name_points(scene)
+    peopled = scene.communes["population"].to_numpy(dtype=float)
+    served = scene.communes["name"].isin(scene.sites["commune"]).to_numpy()
+    for row in np.lexsort((-peopled, ~served)):  # names give way to those before them
         icon = folium.DivIcon(
             html=tag("span", words(scene.communes["name"].iloc[row])),
             icon_size=(0, 0),
@@ -289,6 +308,20 @@ def _name_layer(scene: Scene) -> folium.FeatureGroup:
         label = folium.Marker(place, icon=icon, interactive=False, keyboard=False, pane="names")
         label.add_to(group)
     return group
+
+
+def _name_points(scene: Scene) -> _shapes.Shapes:
+    """Return where names stand: the centre of the village, or a point inside the commune."""
+    points = _shapes.lonlat(shapely.point_on_surface(scene.communes.geometry.to_numpy()))
+    if not {"centre_lon", "centre_lat"} <= set(scene.communes):
+        return points
+    lon, lat = (
+        pd.to_numeric(scene.communes[name], errors="coerce").to_numpy(dtype=float)
+        for name in ("centre_lon", "centre_lat")
+    )
+    known = (np.abs(lon) <= 180) & (np.abs(lat) <= 85)  # noqa: PLR2004 - the web map's world
+    points[known] = shapely.points(lon[known].round(5), lat[known].round(5))
+    return points
 
 
 def _names_swatch() -> Fragment:
@@ -359,8 +392,7 @@ def _road_layer(scene: Scene) -> folium.FeatureGroup:
 
 def _resident_layer(scene: Scene) -> folium.GeoJson:
     """Dots whose area grows with the residents; points that say the same are one feature."""
-    said = scene.uncovered["residents"].map(number).astype(str)
-    said = said.where(scene.uncovered["residents"] >= 1, "Moins de 1")
+    said = scene.uncovered["residents"].map(people).astype(str)
     counts = scene.uncovered["residents"].groupby(said.to_numpy()).max()
     counts = counts.sort_values(ascending=False, kind="stable")
     points = scene.uncovered.geometry.to_numpy()
@@ -368,10 +400,10 @@ def _resident_layer(scene: Scene) -> folium.GeoJson:
     radii = [float(np.clip(1.2 * np.sqrt(count), 2.5, 9).round(1)) for count in counts]
     limit = minutes(scene.mesh_min)
     tooltips = [
-        {"tooltip": safe_text(_told(scene, f"{text} habitants à plus de {limit} de tout site"))}
+        {"tooltip": safe_text(_told(scene, f"{text} à plus de {limit} de tout site"))}
         for text in counts.index
     ]
-    total = round(float(scene.uncovered["residents"].sum()))
+    total = headcount(float(scene.uncovered["residents"].sum()))
 
     def style(feature: _shapes.Feature) -> dict[str, Any]:
         return {

@@ -5,19 +5,23 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from typing import Any
 
-from planner._format import minutes, number, percent
+from planner._format import headcount, minutes, number, percent
 from planner._html import Fragment, check_autonomous, join, safe_text, script_source, tag
-from planner.maps._layers import TILES_HOST, coverage_class, site_kind
+from planner.maps._layers import TILES_HOST, coverage_class, offers_tiles, site_kind
 from planner.maps._scene import Scene, words
 from planner.maps._words import (
     COVERAGE_BOUNDS,
     COVERAGE_COLOURS,
     ESTIMATED,
     NO_COVERAGE_COLOUR,
+    SOURCE_STATUSES,
     area_swatch,
     mark,
 )
+
+_LONGEST_NOTE = 2000  # a caveat is read whole
 
 
 def written(scene: Scene, *, element: str, script: str) -> str:
@@ -37,7 +41,7 @@ def written(scene: Scene, *, element: str, script: str) -> str:
     """
     scripts = [_leaflet_js(), _asset("carte.js"), script]
     slots = {
-        "policy": _policy(scripts),
+        "policy": _policy(scripts, tiles=offers_tiles(scene)),
         "title": safe_text(scene.title),
         "leaflet_css": _leaflet_css(),
         "style": _asset("carte.css"),
@@ -46,7 +50,7 @@ def written(scene: Scene, *, element: str, script: str) -> str:
         "sources": _sources(scene),
         "doubt": tag("p", f"≈ {ESTIMATED}", class_="estime") if scene.estimated else "",
         "scale": _scale(scene),
-        "tables": join([_communes_table(scene), _sites_table(scene)]),
+        "tables": join([_communes_table(scene), _sites_table(scene), _register(scene)]),
         "scripts": "\n".join(f"<script>{code}</script>" for code in scripts),
     }
     page = re.sub(r"\[\[(\w+)\]\]", lambda slot: slots[slot[1]], _asset("carte.html"))
@@ -54,13 +58,13 @@ def written(scene: Scene, *, element: str, script: str) -> str:
     return page
 
 
-def _policy(scripts: Iterable[str]) -> str:
+def _policy(scripts: Iterable[str], *, tiles: bool) -> str:
     """Allow these scripts, our styles, the tiles one may switch on, and nothing else."""
     rules = [
         "default-src 'none'",
         f"script-src {' '.join(map(script_source, scripts))}",
         "style-src 'unsafe-inline'",
-        f"img-src data: {TILES_HOST}",
+        f"img-src data: {TILES_HOST}" if tiles else "img-src data:",
         "connect-src 'none'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -89,7 +93,15 @@ def _header(scene: Scene) -> Fragment:
     if scene.estimated:
         why = "Calculés d’après la distance, faute de réseau routier : à confirmer"
         badges.append(tag("span", f"≈ {ESTIMATED}", class_="badge estime", title=why))
-    figures = (tag("div", tag("dt", name), tag("dd", value)) for name, value in scene.figures)
+    figures = (
+        tag(
+            "div",
+            tag("dt", name),
+            tag("dd", value),
+            *(tag("dd", text, class_="doute") for text in doubt if text),
+        )
+        for name, value, *doubt in scene.figures
+    )
     return join(
         [
             tag("h1", scene.title),
@@ -101,6 +113,29 @@ def _header(scene: Scene) -> Fragment:
 
 def _sources(scene: Scene) -> Fragment:
     return tag("ul", *(tag("li", line) for line in scene.attribution))
+
+
+def _register(scene: Scene) -> Fragment:
+    """Return the register of sources, with what each leaves in doubt."""
+    if scene.register is None:
+        return join([])
+    rows = [_source(row) for row in scene.register.itertuples()]
+    title = f"Sources et limites ({number(len(rows))})"
+    return tag("details", tag("summary", title), tag("ul", *rows, class_="sources"))
+
+
+def _source(row: Any) -> Fragment:  # noqa: ANN401 - a row of the register
+    status = words(row.status)
+    facts = " · ".join(filter(None, map(words, (row.source, row.date, row.licence))))
+    note = safe_text(words(row.note), longest=_LONGEST_NOTE)
+    return tag(
+        "li",
+        tag("b", words(row.what)),
+        " ",
+        tag("span", SOURCE_STATUSES.get(status, status), class_="badge"),
+        tag("p", facts, class_="origine"),
+        *([tag("p", note)] if note else []),
+    )
 
 
 def _scale(scene: Scene) -> Fragment:
@@ -157,7 +192,7 @@ def _communes_table(scene: Scene) -> Fragment:
 
 
 def _sites_table(scene: Scene) -> Fragment:
-    head = ["Site", "Places", f"Habitants à {minutes(scene.mesh_min)}"]
+    head = ["Site", "Places (hypothèse)", f"Habitants à {minutes(scene.mesh_min)}"]
     rows = [
         [
             join(
@@ -168,7 +203,7 @@ def _sites_table(scene: Scene) -> Fragment:
                 ]
             ),
             number(row.seats),
-            number(row.residents_mesh),
+            headcount(row.residents_mesh),
         ]
         for row in scene.sites.itertuples()
     ]

@@ -27,6 +27,8 @@ _COLUMNS = {
     "roads": ["highway"],
     "uncovered": ["residents"],
 }
+_MAYBE = {"communes": ["centre_lon", "centre_lat"]}
+_REGISTER = ["what", "source", "date", "licence", "status", "note"]
 _SURROUNDINGS = 2500.0  # metres
 _POLYGONS = ("Polygon", "MultiPolygon")
 _SHAPES = {
@@ -50,16 +52,18 @@ class Scene:
     uncovered: gpd.GeoDataFrame
     mesh_min: float
     structuring_min: float
-    figures: Sequence[tuple[str, str]]
+    figures: Sequence[tuple[str, str] | tuple[str, str, str]]
     proven: str
     estimated: bool
     attribution: Sequence[str]
+    register: pd.DataFrame | None = None
 
     @property
     def view(self) -> Extent:
-        """The extent of the communes and the sites; a village stands for its surroundings."""
+        """The extent of communes, sites and zones; a village stands for its surroundings."""
         room = _SURROUNDINGS if (self.communes.geom_type == "Point").any() else 0.0
-        return extent(self.communes, self.sites, room=room)
+        zones = self.isochrones[self.isochrones["minutes"] == self.mesh_min]
+        return extent(self.communes, self.sites, zones, room=room)
 
     def sites_of(self, tier: str) -> gpd.GeoDataFrame:
         """Return the sites of one tier; their index is their number on the map."""
@@ -90,6 +94,9 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     """
     given = {name: _empty(name) if frame is None else frame for name, frame in frames.items()}
     faults = [fault for name, frame in given.items() for fault in _faults(name, frame)]
+    register = rest.get("register")
+    lacking = [] if register is None else [name for name in _REGISTER if name not in register]
+    faults += [f"register: missing columns {', '.join(lacking)}"] if lacking else []
     _refuse(faults)
     shown: dict[str, Any] = {name: _shown(name, frame) for name, frame in given.items()}
     sites = _ordered(shown["sites"], ranks=list(TIERS))
@@ -138,7 +145,8 @@ def _empty(name: str) -> gpd.GeoDataFrame:
 def _shown(name: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Keep the columns shown and the rows that can be drawn, in web Mercator."""
     geometry = frame.geometry.to_crs(MERCATOR)
-    columns = {column: frame[column] for column in _COLUMNS[name]}
+    maybe = [column for column in _MAYBE.get(name, []) if column in frame]
+    columns = {column: frame[column] for column in [*_COLUMNS[name], *maybe]}
     lean = gpd.GeoDataFrame(columns, geometry=geometry, crs=MERCATOR)
     drawn = ~(lean.geometry.isna() | lean.geometry.is_empty)
     finite = np.isfinite(lean.geometry.bounds.to_numpy()).all(axis=1)

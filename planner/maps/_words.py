@@ -89,6 +89,11 @@ STATUSES = {
     "forced": "imposé",
 }
 
+SOURCE_STATUSES = {"sourced": "sourcé", "derived": "calculé", "assumption": "hypothèse"}
+
+_TO_CONFIRM = {"host", "host_to_confirm", "village_centre"}
+_BARE_STATUSES = {"chosen": "proposé", "forced": "imposé"}
+
 COVERAGE_BOUNDS = (0.5, 0.75, 0.9, 0.99)
 """Where one class of coverage ends and the next begins, the same in every map, to compare them."""
 
@@ -100,6 +105,13 @@ COMMUNE_OPACITY = 0.45
 UNCOVERED_COLOUR = "#1b1b1b"
 ROAD_COLOUR = "#5f6b7a"
 ESTIMATED = "Temps estimés"
+
+
+def status_words(kind: str, status: str) -> str:
+    """Return what a site's status is, and that its premises are still to be found if they are."""
+    if kind in _TO_CONFIRM and status in _BARE_STATUSES:
+        return f"{_BARE_STATUSES[status]}, local à confirmer"
+    return STATUSES.get(status, status)
 
 
 def mark(tier: str, *, size: int | None = None) -> Fragment:
