@@ -625,3 +625,12 @@ def test_largest_remainder_shares_exactly_and_within_one(seed):
 @pytest.mark.parametrize("text", ['a "b" \\ é', "x\ty\nz", "\x7f\x00\u2028", "'''", "{{7*7}}"])
 def test_any_text_survives_the_toml(text):
     assert tomllib.loads(f"t = {_write.quoted(text)}") == {"t": text}
+
+
+def test_networks_kept_beside_a_territory_do_not_stop_it_being_built_again(tmp_path):
+    inputs = territory.read("saone-beaujolais")
+    folder = Path(territory.__file__).parent.parent.parent / "data" / inputs.name / "inputs"
+    tables = {name: folder / f"{name}.csv" for name in ("communes", "residents", "premises")}
+    territory.build(tmp_path / "home", title="A", **tables)
+    (tmp_path / "home" / ".cache").mkdir()
+    assert territory.build(tmp_path / "home", title="B", overwrite=True, **tables).title == "B"

@@ -19,7 +19,7 @@ from planner._tables import listed
 from planner.territory._model import LAYERS, SOURCE_COLUMNS, TOML
 
 _CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}  # else GDAL writes the hour of the build
-_OURS = re.compile(r"territory\.toml|territory\.gpkg(-wal|-shm)?|inputs|roads\..+")
+_OURS = re.compile(r"\.cache|territory\.toml|territory\.gpkg(-wal|-shm)?|inputs|roads\..+")
 _WRITE_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, OSError)
 
 

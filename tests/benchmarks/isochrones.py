@@ -98,7 +98,7 @@ def _methods(graph: Graph, sites: NDArray[np.int64], folder: Path) -> list[Metho
         Method(
             "planner, surface",
             "planner",
-            "field on 50 m cells, cut in edges",
+            "field on 35 m cells, cut in edges",
             SITES,
             ours("surface"),
         ),
