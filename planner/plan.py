@@ -126,14 +126,13 @@ class Plan:
             self._figure(
                 f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
             ),
-            self._figure(f"À plus de {mesh} de tout site", "residents_outside", _format.people),
+            self._figure(f"Habitants à plus de {mesh}", "residents_outside", _format.headcount),
             Figure("Sites du réseau", _format.number(len(self.sites))),
         ]
 
     def _figure(self, label: str, key: str, written: Callable[[float], str]) -> Figure:
         """Return a figure with the range that speeds leave it, where there is one."""
-        bare = _format.headcount if written is _format.people else written
-        low, high = (bare(value) for value in self.ranges[key])
+        low, high = (written(value) for value in self.ranges[key])
         doubt = f"de {low} à {high} {self._speeds()}" if low != high else ""
         return Figure(label, written(self.indicators[key]), doubt)
 

@@ -242,7 +242,7 @@ def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:
             "vérifié.",
         }
     )
-    return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS)).fillna("").astype(str)
+    return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS), dtype=object).fillna("").astype(str)
 
 
 def _input_row(inputs: _Inputs, name: str) -> dict[str, str]:
