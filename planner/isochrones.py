@@ -48,6 +48,7 @@ def polygons(
     cell_m: float = 35.0,
     max_snap_m: float = MAX_SNAP_M,
     walk_kph: float = WALK_KPH,
+    simplify_m: float = 0.0,
     progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the area within some minutes of each site.
@@ -70,6 +71,8 @@ def polygons(
         (28 s for 35 m), is inside exactly when it is within the minutes.
     max_snap_m, walk_kph
         As in :func:`planner.travel.times`.
+    simplify_m
+        Tolerance in metres to which shapes are simplified for the web, still nested; 0 for none.
     progress
         Called with the sites done and their total.
 
@@ -83,7 +86,7 @@ def polygons(
     ------
     InputError
         When no cutoff is given, or one is not a positive number, nor the side of a cell; when
-        there is no such look, or a site is not a point.
+        `simplify_m` is negative or not a number, there is no such look, or a site is not a point.
 
     Examples
     --------
@@ -95,7 +98,7 @@ def polygons(
     True
     """
     cutoffs = _checked(minutes)
-    _check_look(look, cell_m)
+    _check_look(look, cell_m, simplify_m)
     samples = _sample_roads(roads, spacing_m=_SAMPLE_M)
     source = snap(roads, sites, max_snap_m=max_snap_m, walk_kph=walk_kph)
     reach_ds = int((max(cutoffs) + _BEYOND_MIN) * _DS_A_MINUTE)
@@ -110,9 +113,14 @@ def polygons(
     field = search_ds(
         roads, source, target, to_source=to_site, cutoff_ds=reach_ds, progress=progress
     )
+    scale = np.array(roads.plane_scale)
+
+    def drawn(site: int) -> list[shapely.Geometry]:
+        return _in_degrees(outline(field, site, cutoffs), scale, simplify_m=simplify_m)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # GEOS works without Python's lock
-        shapes = list(pool.map(lambda site: outline(field, site, cutoffs), range(len(sites))))
-    return _frame(sites.index, cutoffs, shapes, scale=np.array(roads.plane_scale))
+        shapes = list(pool.map(drawn, range(len(sites))))
+    return _frame(sites.index, cutoffs, shapes)
 
 
 def estimated_polygons(
@@ -145,7 +153,7 @@ def estimated_polygons(
         radius_m = [1000 * CROW_KPH * cutoff / 60 for cutoff in cutoffs]
         rings = [np.array([x, y]) + circle * (r / scale) for r in radius_m]
         shapes.append([shapely.multipolygons([shapely.polygons(ring)]) for ring in rings])
-    return _frame(sites.index, cutoffs, shapes, scale=np.ones(2))
+    return _frame(sites.index, cutoffs, shapes)
 
 
 def _checked(minutes: Sequence[float]) -> list[float]:
@@ -155,28 +163,24 @@ def _checked(minutes: Sequence[float]) -> list[float]:
     return cutoffs
 
 
-def _check_look(look: Look, cell_m: float) -> None:
+def _check_look(look: Look, cell_m: float, simplify_m: float) -> None:
     if look not in get_args(Look):
         raise InputError(f"look={look!r}: choose one of {', '.join(get_args(Look))}.")
     if not (np.isfinite(cell_m) and cell_m > 0):
         raise InputError(f"cell_m={cell_m!r}: give a positive number of metres.")
+    if not (np.isfinite(simplify_m) and simplify_m >= 0):
+        raise InputError(f"simplify_m={simplify_m!r}: give 0 or a positive number of metres.")
 
 
 def _frame(
-    sites: pd.Index,
-    cutoffs: list[float],
-    shapes: list[list[shapely.Geometry]],
-    *,
-    scale: NDArray[np.float64],
+    sites: pd.Index, cutoffs: list[float], shapes: list[list[shapely.Geometry]]
 ) -> gpd.GeoDataFrame:
-    flat = np.array([shape for row in shapes for shape in row], dtype=object)
-    degrees = shapely.transform(flat, lambda xy: xy / scale) if flat.size else flat
     return gpd.GeoDataFrame(
         {
             "site": np.repeat(sites.to_numpy(), len(cutoffs)),
             "minutes": np.tile(cutoffs, len(sites)),
         },
-        geometry=list(degrees),
+        geometry=[shape for row in shapes for shape in row],
         crs=4326,
     )
 
@@ -295,6 +299,22 @@ def _multipolygon(shape: shapely.Geometry) -> shapely.Geometry:
         shape = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     parts = shapely.get_parts(shapely.get_parts(shape))
     return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+
+
+def _in_degrees(
+    shapes: list[shapely.Geometry], scale: Floats, *, simplify_m: float
+) -> list[shapely.Geometry]:
+    """Return one site's shapes, smallest first, simplified and cut to the next larger one.
+
+    They are cut in degrees: what is cut in metres may touch itself once it is rounded to degrees.
+    """
+    simple = shapely.simplify(shapes, simplify_m) if simplify_m else shapes
+    degrees = list(shapely.transform(np.array(simple, dtype=object), lambda xy: xy / scale))
+    if simplify_m:
+        degrees = [_multipolygon(shape) for shape in degrees]
+        for k in range(len(degrees) - 2, -1, -1):
+            degrees[k] = _multipolygon(shapely.intersection(degrees[k], degrees[k + 1]))
+    return degrees
 
 
 def _buffered_streets(

@@ -255,6 +255,41 @@ def test_T2_contours_nest_for_minutes_close_to_one_another(liechtenstein, sites)
 
 
 @pytest.mark.parametrize("look", ["surface", "streets"])
+def test_T2_simplified_polygons_are_small_and_still_nested(liechtenstein, sites, look):
+    minutes, some = (5, 8, 10), sites.iloc[:5]
+    full, none, simple = (
+        isochrones.polygons(liechtenstein, some, minutes=minutes, look=look, **options)
+        for options in ({}, {"simplify_m": 0}, {"simplify_m": 20})
+    )
+    assert none.to_wkb().geometry.tolist() == full.to_wkb().geometry.tolist()
+    assert simple["site"].tolist() == full["site"].tolist()
+    assert simple["minutes"].tolist() == full["minutes"].tolist()
+    assert simple.geometry.is_valid.all()
+    assert set(simple.geom_type) == {"MultiPolygon"}
+    corners = [shapely.get_num_coordinates(frame.geometry) for frame in (full, simple)]
+    assert (corners[1] < corners[0] / 2).all()
+    area = [shapely.area(frame.geometry.to_numpy()) for frame in (full, simple)]
+    assert area[1].sum() == pytest.approx(area[0].sum(), rel=0.03)
+    # Ribbons of 120 m lose their round ends, and the smaller ones what the larger ones lost.
+    assert area[1] == pytest.approx(area[0], rel={"surface": 0.03, "streets": 0.04}[look])
+    shapes = simple.geometry.to_numpy().reshape(len(some), len(minutes))
+    assert shapely.area(shapely.difference(shapes[:, :-1], shapes[:, 1:])).max() < 1e-12
+
+
+@pytest.mark.parametrize("look", ["surface", "streets"])
+@pytest.mark.parametrize("simplify_m", [1.0, 100.0, 1e4])
+def test_T2_any_tolerance_leaves_valid_nested_polygons(liechtenstein, sites, look, simplify_m):
+    minutes = (0.2, 5, 9.9, 10)
+    frame = isochrones.polygons(
+        liechtenstein, sites, minutes=minutes, look=look, simplify_m=simplify_m
+    )
+    assert frame.geometry.is_valid.all()
+    assert set(frame.geom_type) == {"MultiPolygon"}
+    shapes = frame.geometry.to_numpy().reshape(len(sites), len(minutes))
+    assert shapely.area(shapely.difference(shapes[:, :-1], shapes[:, 1:])).max() < 1e-12
+
+
+@pytest.mark.parametrize("look", ["surface", "streets"])
 def test_a_site_that_cannot_be_reached_has_an_empty_area(tmp_path, look):
     roads = draw("A----B----C      L----M", {"ABC": "tertiary", "LM": "tertiary"})
     network = roads.read(tmp_path)
@@ -265,6 +300,11 @@ def test_a_site_that_cannot_be_reached_has_an_empty_area(tmp_path, look):
     assert frame.geometry.is_empty.tolist() == [False, False, True, True, True, True]
     assert set(frame.geom_type) == {"MultiPolygon"}
     assert frame["site"].tolist() == ["A", "A", "L", "L", "A+0,5000", "A+0,5000"]
+    simple = isochrones.polygons(
+        network, roads.places(*names), minutes=(5, 10), look=look, max_snap_m=200, simplify_m=20
+    )
+    assert simple.geometry.is_empty.tolist() == frame.geometry.is_empty.tolist()
+    assert set(simple.geom_type) == {"MultiPolygon"}
 
 
 @pytest.mark.parametrize("look", ["surface", "streets"])
@@ -321,6 +361,9 @@ def test_sites_in_another_crs_and_with_ids_that_repeat(liechtenstein, sites):
         {"cell_m": -50},
         {"cell_m": np.nan},
         {"cell_m": np.inf},
+        {"simplify_m": -1},
+        {"simplify_m": np.nan},
+        {"simplify_m": np.inf},
         {"look": "blob"},
         {"max_snap_m": -1},
         {"walk_kph": 0},

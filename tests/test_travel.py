@@ -378,6 +378,23 @@ def test_T1_times_between_nodes_equal_networkx_to_the_tenth(folder, roads, cutof
 
 @ALWAYS
 @given(road_maps())
+def test_T1_times_equal_dijkstra_on_the_osmnx_graph(folder, roads):
+    network = read_osm(roads.write(folder / "osmnx.osm.pbf"))
+    made, row = network.to_osmnx(), {node: i for i, node in enumerate(network.node_id.tolist())}
+    expected = np.full((len(row), len(row)), -1)
+    for node, i in row.items():
+        lengths = nx.single_source_dijkstra_path_length(made, node, weight="travel_time")
+        for other, length_s in lengths.items():
+            expected[i, row[other]] = round(length_s * 10)
+    door = doors(network)  # nobody gets on or off at a motorway's node or in a trap
+    expected[~door, :] = expected[:, ~door] = -1
+    points = node_points(network)
+    found = travel.times(network, points, points, cutoff_min=5000, max_snap_m=ON_NODE_M)
+    assert tenths(found).tolist() == expected.tolist()
+
+
+@ALWAYS
+@given(road_maps())
 def test_T1_N8_the_search_equals_networkx_and_brute_force_on_the_raw_graph(folder, roads):
     network = read_osm(roads.write(folder / "t2.osm.pbf"))
     expected = floyd_warshall(network)
