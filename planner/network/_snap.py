@@ -135,7 +135,9 @@ def snap(
     segment = np.where(ok, usable[near] if usable.size else -1, -1).astype(np.int32)
     fraction, walk_m = np.zeros(lon.size), np.full(lon.size, np.inf)
     line = lines[near[ok]]
-    fraction[ok] = shapely.line_locate_point(line, np.asarray(plane)[ok], normalized=True)
+    with np.errstate(invalid="ignore"):  # a line of no length has no fractions: its start
+        along = shapely.line_locate_point(line, np.asarray(plane)[ok], normalized=True)
+    fraction[ok] = np.nan_to_num(along)
     foot = shapely.get_coordinates(
         shapely.line_interpolate_point(line, fraction[ok], normalized=True)
     )
