@@ -132,7 +132,7 @@ def _write_xml(path: Path, xml: Path) -> None:
     """Write the ways that the planner keeps, and their nodes, as OpenStreetMap XML."""
     import osmium  # noqa: PLC0415 - only here
 
-    from planner import network  # noqa: PLC0415
+    from planner import network  # noqa: PLC0415 - timed from here on
 
     ways = set(network.read_osm(path).way.tolist())
     with osmium.BackReferenceWriter(str(xml), ref_src=str(path), overwrite=True) as writer:
