@@ -3,7 +3,7 @@
 A profile is a table, not a formula, so that it can be read, printed and argued about. ``maxspeed``
 is tagged on 0-25 % of rural roads, so the class speeds decide. Two engines in wide use disagree by
 13-19 % with one another; ``car_slow`` follows OSRM, ``car_fast`` Valhalla, and the default ``car``
-lies between them (geometric mean). The turn costs are the engines' own; ``junction_s`` was picked on
+lies between them. The turn costs are the engines' own; ``junction_s`` was picked on
 the four extracts whose errors the README gives, none held back: those errors are in-sample.
 """
 
