@@ -14,6 +14,7 @@ from planner._tables import listed
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 Positions: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 
 _LONGEST = 10  # positions named in a message
