@@ -325,6 +325,6 @@ def _tidy(case: _Case, search: _Search, effort: Effort) -> None:
         distance = case.nearest(found.chosen)
         if (distance <= search.radius).all():
             if prices[found.chosen].sum() < prices[search.chosen].sum():
-                search.chosen = found.chosen
+                search.chosen, search.radius = found.chosen, float(distance.max(initial=0.0))
             return
         _join(case, search, distance, search.radius)

@@ -432,7 +432,7 @@ def _solve_rest(part: Problem, rest: Problem, cover: Cover, effort: Effort) -> N
     except SolveError:
         return  # no cover in time: the greedy one and the Lagrangian bound stand
     chosen |= np.isin(part.columns, rest.columns[result.x > 1 / 2])
-    least = base + whole(-result.bound / scale)
+    least = base + whole(max(-result.bound / scale, 0.0))
     if result.proven and scale == 1:
         least = max(least, int(part.cost[chosen].sum()))
     _try(part, cover, chosen)

@@ -308,7 +308,7 @@ def _cheapest_part(
     cheaper = int(problem.cost[found].sum())
     if cheaper < value and int(weight[problem.cover @ found.astype(np.int64) > 0].sum()) >= need:
         best, value = found, cheaper
-    least = whole(-result.bound / scale)
+    least = whole(max(-result.bound / scale, 0.0))
     return best, min(value, max(bound, least, value if result.proven and scale == 1 else 0))
 
 
@@ -369,7 +369,7 @@ def _with_backup(case: _Case, solution: Solution, effort: Effort) -> Solution:
         scale = effort.scale(value)
         result = _attempt(*_backup_model(case, budget, scale), case.cost.size, effort)
         if result is not None:
-            bound = min(bound, math.floor(result.bound / scale + _SLACK))
+            bound = math.floor(min(bound, result.bound / scale + _SLACK))
             found = result.x[: case.cost.size] > 1 / 2
             if _serves(case, found, budget) and _backup(case, found) > value:
                 chosen, value = found, _backup(case, found)
