@@ -1,0 +1,289 @@
+"""Branch and bound of covering and p-median: Lagrangian bounds over ever smaller instances.
+
+At each node the assignment of rows to sites is relaxed with multipliers ``u`` (Geoffrion 1974;
+Cornuejols, Fisher & Nemhauser 1977): what a site then saves is a plain sum, and the best plan of p
+sites is the p that save most. Sites whose reduced saving shows them in or out of every better plan
+are fixed, rows and columns that have become equal or dominated go, and the search branches on the
+site whose two sides, tried with a few steps each, raise the bound most.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.coverage import _gains
+
+Floats: TypeAlias = NDArray[np.float64]
+Marks: TypeAlias = NDArray[np.int8]
+Arrays: TypeAlias = tuple[NDArray[np.generic], ...]
+
+IN, OUT = 1, 2
+_ROOT_STEPS, _ROOT_LENGTH = 600, 1.0
+_NODE_STEPS, _NODE_LENGTH = 60, 0.08
+_TRIED, _TRIAL_STEPS = 12, 24
+_ROUNDS = 3
+_ROOT_WORK = 3e7  # entries read by the first local search
+_MANTISSA = 51  # bits within which all sums stay
+MOST = 2.0**46  # of a sum of costs, times the number of sites
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A problem in whole numbers: `arrays` as in `_gains`, and what has been decided before it.
+
+    Attributes
+    ----------
+    arrays
+        Rows, caps, columns and own savings.
+    const
+        Cost of what is decided.
+    sites
+        How many may still open.
+    u
+        Multipliers, one a row.
+    names
+        Original position of each column.
+    opened
+        Original positions of the sites decided to be in.
+    bound
+        No plan of this instance costs less.
+    depth
+        Decisions above it.
+    """
+
+    arrays: Arrays
+    const: float
+    sites: int
+    u: Floats
+    names: NDArray[np.int32]
+    opened: tuple[int, ...] = ()
+    bound: float = 0.0
+    depth: int = 0
+
+    @classmethod
+    def of(cls, arrays: Arrays, sites: int) -> "Instance":
+        """Return a problem of which nothing is decided."""
+        rows, columns = arrays[3].size, arrays[7].size
+        return cls(arrays, 0.0, sites, np.zeros(rows), np.arange(columns, dtype=np.int32))
+
+    @property
+    def columns(self) -> int:
+        """Number of sites still free."""
+        return int(self.arrays[7].size)
+
+    @property
+    def magic(self) -> float:
+        """The number whose addition and subtraction rounds to the grid of exact sums."""
+        total = float(self.arrays[3].sum() + self.arrays[7].sum())  # type: ignore[attr-defined] # arrays of floats
+        most = total * (self.sites + 2) + abs(self.const) + 2
+        return float(1.5 * 2.0 ** (52 - max(_MANTISSA - int(np.ceil(np.log2(most))), 0)))
+
+    def smaller(self, state: Marks, room: float = np.inf) -> "Instance":
+        """Return the instance with sites in or out, and without costs above `u` plus `room`."""
+        out = _gains.shrink(*self.arrays, self.const, self.u, state, room)
+        opened = self.names[np.flatnonzero(state == IN)].tolist()
+        return replace(
+            self,
+            arrays=out[:8],
+            u=out[8],
+            names=self.names[out[9]],
+            const=out[10],
+            sites=self.sites - len(opened),
+            opened=(*self.opened, *opened),
+        )
+
+    def undominated(self) -> "Instance":
+        """Return the instance without the sites that another serves for at least as well."""
+        state = np.zeros(self.columns, np.int8)
+        return self.smaller(state) if _gains.dominated(*self.arrays, state) else self
+
+
+@dataclass
+class Search:
+    """The best plan so far, what remains open, and what has been counted.
+
+    Attributes
+    ----------
+    offset
+        The user's value is ``abs(offset - cost)``; a relative gap is measured on it.
+    gap
+        Relative gap that is good enough.
+    deadline
+        When to stop, on the clock of `time.perf_counter`.
+    least
+        Smallest difference between two plans that counts.
+    """
+
+    offset: float
+    gap: float
+    deadline: float
+    least: float = 1.0
+    best: float = np.inf
+    chosen: tuple[int, ...] = ()
+    open: list[Instance] = field(default_factory=list)
+    nodes: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def enough(self) -> float:
+        """A bound above this ends a branch."""
+        if not self.best < np.inf:
+            return np.inf
+        return self.best - max(self.least, self.gap * abs(self.offset - self.best))
+
+    @property
+    def bound(self) -> float:
+        """No plan at all costs less."""
+        left = min((node.bound for node in self.open), default=np.inf)
+        slack = self.best - self.enough
+        return min(left, self.best if slack <= 1.0 else self.enough)
+
+    def offer(self, cost: float, instance: Instance, chosen: Marks) -> None:
+        """Keep a plan of an instance if it is the best."""
+        if cost < self.best:
+            self.best = cost
+            picked = instance.names[np.flatnonzero(chosen)].tolist()
+            self.chosen = tuple(sorted((*instance.opened, *picked)))
+
+    def run(self, root: Instance) -> None:
+        """Search until nothing is open, time is over or the user interrupts."""
+        self.open = [root]
+        try:
+            node = self._root(root)
+            self.open = [node] if node is not None else []
+            while self.open and time.perf_counter() < self.deadline:
+                children = self._children(self.open[-1])
+                self.open[-1:] = children
+        except KeyboardInterrupt:
+            self.deadline = -np.inf  # what is open stays open
+
+    def _root(self, root: Instance) -> Instance | None:
+        node = root.undominated()
+        self.counts = {
+            "rows": root.arrays[3].size,
+            "dominated": root.columns - node.columns,
+            "fixed": node.columns,
+        }
+        chosen = self._first_plan(node)
+        node = replace(node, u=_gains.first_multipliers(*node.arrays[:4], chosen))
+        found = self._explore(node, _ROOT_STEPS, _ROOT_LENGTH)
+        self.counts["fixed"] -= 0 if found is None else found.columns
+        return found
+
+    def _first_plan(self, node: Instance) -> Marks:
+        """Return a plan by greedy choice and swaps, then by kicks and swaps."""
+        chosen = np.zeros(node.columns, np.int8)
+        cost, work = self._improve(node, chosen)
+        kick = 0
+        while work < _ROOT_WORK and kick < 200 and time.perf_counter() < self.deadline:
+            kick += 1
+            other = chosen.copy()
+            value, read = self._improve(node, other, kick)
+            work += read
+            if value <= cost:
+                cost, chosen = value, other
+        return chosen
+
+    def _improve(self, node: Instance, chosen: Marks, kick: int = 0) -> tuple[float, float]:
+        cost, read = _gains.improve(*node.arrays, node.const, node.sites, chosen, kick)
+        self.offer(cost, node, chosen)
+        return cost, read + node.arrays[3].size
+
+    def _ascend(
+        self, node: Instance, steps: int, length: float
+    ) -> tuple[Instance, Floats, Floats, Marks]:
+        """Return the node at a better bound, reduced savings, the mean choice, the best choice."""
+        rho, mean = np.empty(node.columns), np.zeros(node.columns)
+        chosen, u = np.zeros(node.columns, np.int8), node.u.copy()
+        bound, cost = _gains.ascend(
+            *node.arrays, node.const, node.sites, u, self.best, self.enough, steps, length,
+            node.magic, rho, mean, chosen,
+        )  # fmt: skip
+        self.offer(cost, node, chosen)
+        return replace(node, u=u, bound=max(bound, node.bound)), rho, mean, chosen
+
+    def _leaf(self, node: Instance) -> bool:
+        """Count an instance that leaves no choice; say whether it was one."""
+        if 0 < node.sites < node.columns:
+            return False
+        chosen = np.full(node.columns, node.sites > 0, np.int8)
+        self._improve(node, chosen)
+        return True
+
+    def _explore(self, node: Instance, steps: int, length: float) -> Instance | None:
+        """Return the node at a better bound with sites fixed, None if it is done with."""
+        for turn in range(_ROUNDS):
+            if self._leaf(node):
+                return None
+            node, rho, _, chosen = self._ascend(node, steps, length)
+            if turn == 0 and node.bound <= self.enough and (node.depth < 3 or self.nodes % 16 == 0):
+                self._improve(node, chosen)
+            if node.bound > self.enough:
+                return None
+            state, before = np.zeros(node.columns, np.int8), node.columns
+            room = self.enough - node.bound
+            if not _gains.settle(rho, node.sites, room, state):
+                break
+            node = node.smaller(state, room).undominated()
+            if node.columns > 0.9 * before:
+                break
+            steps = max(steps // 2, _TRIAL_STEPS)
+        return node
+
+    def _children(self, node: Instance) -> list[Instance]:
+        """Return what is left to search of a node, the most promising last."""
+        if node.bound > self.enough:
+            return []
+        self.nodes += 1
+        found = self._explore(node, _NODE_STEPS, _NODE_LENGTH)
+        while found is not None and not self._leaf(found):
+            pair, found = self._split(found)
+            if pair:
+                return sorted((child.undominated() for child in pair), key=lambda c: -c.bound)
+        return []
+
+    def _split(self, node: Instance) -> tuple[list[Instance], Instance | None]:
+        """Try sites to branch on: return two sides, or the only side that one of them leaves."""
+        node, rho, mean, _ = self._ascend(node, _TRIAL_STEPS, _NODE_LENGTH)
+        if node.bound > self.enough:
+            return [], None
+        score = mean * (1 - mean) * rho
+        best, pair = -1.0, []
+        for j in np.argsort(-score, kind="stable")[:_TRIED]:
+            sides = [side for way in (OUT, IN) if (side := self._side(node, int(j), way))]
+            if len(sides) < 2:
+                return [], sides[0].undominated() if sides else None
+            worth = float(np.prod([max(side.bound - node.bound, 1e-3) for side in sides]))
+            if worth > best:
+                best, pair = worth, sides
+        return pair, None
+
+    def _side(self, node: Instance, site: int, way: int) -> Instance | None:
+        """Return the instance with one more site decided, None if it holds no better plan."""
+        state = np.zeros(node.columns, np.int8)
+        state[site] = way
+        side = replace(node, depth=node.depth + 1).smaller(state)
+        if self._leaf(side):
+            return None
+        side = self._ascend(side, _TRIAL_STEPS, _NODE_LENGTH)[0]
+        return None if side.bound > self.enough else side
+
+
+def searched(
+    instance: Instance,
+    must: NDArray[np.int64],
+    never: NDArray[np.int64],
+    *,
+    offset: float,
+    gap: float,
+    deadline: float,
+) -> Search:
+    """Return the finished search of an instance with sites that must or must not open."""
+    state = np.zeros(instance.columns, np.int8)
+    state[must], state[never] = IN, OUT
+    search = Search(offset=offset, gap=gap, deadline=deadline)
+    search.run(instance.smaller(state))
+    return search
