@@ -157,6 +157,19 @@ def test_the_radius_is_possible_and_the_cost_below_it_is_not(sites, seed):
     assert solution.reduced["points_asked"] < len(cost)
 
 
+@pytest.mark.parametrize("sites", range(6, 15))
+def test_islands_share_the_sites_between_them(sites):
+    cost = np.full((180, 60), np.inf)
+    for island, size in enumerate([1.0, 3.0, 6.0]):
+        rows, columns = slice(60 * island, 60 * island + 60), slice(20 * island, 20 * island + 20)
+        cost[rows, columns] = size * plain(60, 20, seed=island)
+    solution = p_center(cost, sites=sites)
+    assert solution.proven
+    assert possible(cost, solution.value, sites)
+    below = cost[cost < solution.value].max()
+    assert (cost > below).all(axis=1).any() or not possible(cost, below, sites)
+
+
 # Edges
 
 
@@ -248,16 +261,7 @@ def test_no_time_gives_a_choice_and_an_honest_bound():
     assert 0 < hasty.gap < 1
 
 
-def shut_in():
-    """Return costs of which the first, greedy choice of sites leaves some points out."""
-    cost = np.full((6, 5), np.inf)
-    cost[:3, 0] = cost[3:, 1] = 5.0
-    cost[[0, 2, 4], [2, 3, 4]] = 1.0
-    return cost
-
-
 def test_no_time_and_no_choice_says_so():
-    assert p_center(shut_in(), sites=2).selected.tolist() == [0, 1]
     with pytest.raises(TimeLimit, match="raise time_limit_s"):
         p_center(plain_with_islands(), sites=9, time_limit_s=0.0)
 

@@ -6,6 +6,8 @@ import pytest
 from spopt import locate
 
 from planner.coverage._center import p_center
+from planner.coverage._maximal import maximal_covering
+from planner.coverage._median import p_median
 from planner.coverage._setcover import set_covering
 
 # spopt 0.7 builds its models as PuLP did before 3.3, which warns of what 4.0 will remove
@@ -90,7 +92,6 @@ def test_lscpb_covers_as_many_points_twice_with_as_few_sites(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_mclp_covers_as_many_residents(seed):
-    maximal = pytest.importorskip("planner.coverage._maximal")
     case = Instance(seed)
     value, sites = solved(
         locate.MCLP.from_cost_matrix(
@@ -101,9 +102,7 @@ def test_mclp_covers_as_many_residents(seed):
             predefined_facilities_arr=case.predefined,
         )
     )
-    ours = maximal.maximal_covering(
-        case.covered, case.residents, sites=case.sites, required=case.required
-    )
+    ours = maximal_covering(case.covered, case.residents, sites=case.sites, required=case.required)
     assert ours.proven
     assert ours.value == ours.bound == pytest.approx(value)
     assert ours.value == case.residents[case.covered[:, sites].any(axis=1)].sum()
@@ -111,14 +110,13 @@ def test_mclp_covers_as_many_residents(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_p_median_is_as_near_on_the_whole(seed):
-    median = pytest.importorskip("planner.coverage._median")
     case = Instance(seed)
     value, _ = solved(
         locate.PMedian.from_cost_matrix(
             case.km, case.residents, case.sites, predefined_facilities_arr=case.predefined
         )
     )
-    ours = median.p_median(case.km, case.residents, sites=case.sites, required=case.required)
+    ours = p_median(case.km, case.residents, sites=case.sites, required=case.required)
     assert ours.proven
     assert ours.value == pytest.approx(value, rel=1e-7)
 

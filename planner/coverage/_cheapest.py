@@ -171,10 +171,12 @@ def cheapest(
     counts = smaller.counts | {"components": len(parts)}
     for improve in (_price, _solve) if solver else (_price,):
         for part, cover in zip(parts, covers, strict=True):
-            if effort.left_s <= 0 or _decided(covers, base, effort, enough):
+            if effort.left_s <= 0 or _decided(*_totals(covers, base), effort, enough):
                 break
+            others = _totals(covers, base)[1] - cover.bound
+            most = None if enough is None else enough - others
             try:
-                counts["priced_columns"] += improve(part, cover, effort)
+                counts["priced_columns"] += improve(part, cover, effort, most)
             except KeyboardInterrupt:
                 effort.stop()
     value, bound = _totals(covers, base)
@@ -186,8 +188,7 @@ def _totals(covers: list[Cover], base: int) -> tuple[int, int]:
     return base + sum(cover.value for cover in covers), base + sum(cover.bound for cover in covers)
 
 
-def _decided(covers: list[Cover], base: int, effort: Effort, enough: int | None) -> bool:
-    value, bound = _totals(covers, base)
+def _decided(value: int, bound: int, effort: Effort, enough: int | None) -> bool:
     if enough is not None and (value <= enough or bound > enough):
         return True
     return effort.met(value, bound)
@@ -353,8 +354,10 @@ def _greedy(part: Problem, price: Floats) -> Mask:
     return chosen
 
 
-def _price(part: Problem, cover: Cover, effort: Effort) -> int:
+def _price(part: Problem, cover: Cover, effort: Effort, most: int | None) -> int:
     """Raise the bound by subgradient steps on the prices of the rows; try greedy covers.
+
+    It is enough to know whether a cover of a value of `most` exists, if not None.
 
     Held, Wolfe and Crowder (1974); the step is halved when the bound no longer rises.
     """
@@ -374,7 +377,7 @@ def _price(part: Problem, cover: Cover, effort: Effort) -> int:
         if since > _PATIENCE:
             length, since = length / 2, 0
         slope = part.need - by_row @ (reduced_cost < 0)
-        closed = effort.met(cover.value, cover.bound) or not slope.any()
+        closed = _decided(cover.value, cover.bound, effort, most) or not slope.any()
         if closed or length < _SHORTEST_STEP or effort.left_s <= 0:
             break
         aim = max(cover.value - bound, 1.0)
@@ -390,7 +393,7 @@ def _try(part: Problem, cover: Cover, chosen: Mask) -> None:
         cover.bound = min(cover.bound, value)
 
 
-def _solve(part: Problem, cover: Cover, effort: Effort) -> int:
+def _solve(part: Problem, cover: Cover, effort: Effort, _: int | None) -> int:
     """Find by HiGHS a cheaper cover or that there is none; return the columns priced out.
 
     Only the columns that a cheaper cover can be made of take part: those whose reduced cost does
