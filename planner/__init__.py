@@ -4,7 +4,7 @@ The story, in the order of the modules::
 
     sources → territory ─ demand ──────┐
                  │                     ├─ travel ─ coverage ─ certificate ─ indicators ─ maps ─ plan
-                 └─ candidates ────────┤     │
+                 └─ candidates ─ rules ┤     │
                       network ─────────┘     └─ isochrones
 
 `scenarios` runs the line for many settings; `cli` speaks for scenarios. A notebook needs few names:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         maps,
         network,
         routes,
+        rules,
         territory,
         travel,
     )
@@ -65,6 +66,7 @@ __all__ = [
     "network",
     "read_scenario",
     "routes",
+    "rules",
     "run",
     "territory",
     "travel",

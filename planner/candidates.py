@@ -28,6 +28,43 @@ SEATS: Mapping[str, int] = MappingProxyType(
 )
 
 
+NO_COSTS: Mapping[str, Mapping[str, int | None]] = MappingProxyType({})
+
+
+def site_costs(tier: str, *, seats: int) -> dict[str, int]:
+    """Return what a site of a tier costs, from its seats and the default assumptions.
+
+    A structuring site is fitted out lightly in a public facility, a corpoworking site is built; both
+    have a host. A mini-cowork is equipment and a fee to the shopkeeper.
+
+    Parameters
+    ----------
+    tier
+        One of the tiers.
+    seats
+        Of the site.
+
+    Returns
+    -------
+    dict[str, int]
+        ``invest_eur``, and ``running_eur`` a year; whole euros, without VAT.
+
+    Examples
+    --------
+    >>> site_costs("mini", seats=3)
+    {'invest_eur': 7000, 'running_eur': 720}
+    """
+    value = {key: row.value for key, row in DEFAULTS.items()}
+    if tier == "mini":
+        invest = seats * value["mini_seat_eur"] + value["mini_place_eur"]
+        return {"invest_eur": round(invest), "running_eur": round(12 * value["mini_fee_eur_month"])}
+    area = seats * value["seat_m2"]
+    fit_out = value["fit_out_eur_m2" if tier == "structuring" else "new_fit_out_eur_m2"]
+    invest = area * fit_out + seats * value["seat_equipment_eur"]
+    running = value["animation_fte"] * value["fte_eur_year"] + area * value["fluids_eur_m2_year"]
+    return {"invest_eur": round(invest), "running_eur": round(running)}
+
+
 def sites(
     territory: Territory,
     *,
@@ -35,6 +72,8 @@ def sites(
     forbidden: Collection[str] = (),
     bourg_min_population: float = DEFAULTS["bourg_min_population"].value,
     seats: Mapping[str, int] = SEATS,
+    inaccessible: Collection[str] = (),
+    costs: Mapping[str, Mapping[str, int | None]] = NO_COSTS,
 ) -> gpd.GeoDataFrame:
     """Return the candidate sites of a territory, and what each may become.
 
@@ -55,13 +94,17 @@ def sites(
         From this many inhabitants, a commune counts as a bourg.
     seats
         Seats by tier.
+    inaccessible
+        Ids of premises that cannot be had, or entered.
+    costs
+        By tier, investment and running cost a year where they are not to be worked out from seats.
 
     Returns
     -------
     GeoDataFrame
         Index premises id, sorted; columns name, kind, commune, status (``existing``, ``forced`` or
-        ``candidate``), one column of booleans a tier, seats_structuring, seats_mini,
-        seats_corpoworking, geometry (points in the territory's CRS). Premises that may become
+        ``candidate``), accessible, one column of booleans a tier, and by tier seats_<tier>,
+        invest_eur_<tier>, running_eur_<tier> (whole euros), geometry (points in the territory's CRS). Premises that may become
         nothing are left out.
 
     Raises
@@ -70,7 +113,7 @@ def sites(
         When a forced or forbidden id is unknown, in both lists, or may become nothing.
     """
     premises = territory.premises.sort_index()
-    _check_ids(premises, forced, forbidden)
+    _check_ids(premises, forced, forbidden, inaccessible)
     population = territory.communes["population"].reindex(premises["commune"]).to_numpy()
     bourg = population >= bourg_min_population
     kind = premises["kind"]
@@ -84,8 +127,12 @@ def sites(
     kept = (result["status"] != "candidate").to_numpy() | (kind == COWORKING).to_numpy()
     result["mini"] = shop | (fallback & (~with_shop | kept))
     result["corpoworking"] = (kind == ACTIVITY_ZONE).to_numpy()
+    result["accessible"] = ~premises.index.isin(list(inaccessible))
     for tier in TIERS:
+        said = costs.get(tier, {})
         result[f"seats_{tier}"] = seats[tier]
+        for name, usual in site_costs(tier, seats=seats[tier]).items():
+            result[f"{name}_{tier}"] = usual if said.get(name) is None else said[name]
     useful = result[list(TIERS)].any(axis=1) & allowed
     lost = sorted(set(forced) - set(result.index[useful]))
     if lost:
@@ -103,9 +150,12 @@ def _status(premises: gpd.GeoDataFrame, forced: Collection[str]) -> pd.Series:
 
 
 def _check_ids(
-    premises: gpd.GeoDataFrame, forced: Collection[str], forbidden: Collection[str]
+    premises: gpd.GeoDataFrame,
+    forced: Collection[str],
+    forbidden: Collection[str],
+    inaccessible: Collection[str],
 ) -> None:
-    unknown = sorted((set(forced) | set(forbidden)) - set(premises.index))
+    unknown = sorted((set(forced) | set(forbidden) | set(inaccessible)) - set(premises.index))
     both = sorted(set(forced) & set(forbidden))
     faults = []
     if unknown:

@@ -4,6 +4,7 @@ import math
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from planner._errors import InputError
 from planner.territory import Territory
@@ -46,6 +47,24 @@ def residents(territory: Territory, *, cell_m: float | None = None) -> gpd.GeoDa
     if points.empty:
         raise InputError(f"{territory.title}: no residents to plan for. Fill in the residents.")
     return points
+
+
+def users(points: gpd.GeoDataFrame, *, per_1000: float) -> pd.Series:
+    """Return the users to be expected at each demand point, were a site at the door.
+
+    Parameters
+    ----------
+    points
+        Demand points with residents.
+    per_1000
+        Users per 1,000 inhabitants.
+
+    Returns
+    -------
+    Series
+        Users, fractions of people; index as `points`.
+    """
+    return pd.Series(points["residents"] * per_1000 / 1000, name="users")
 
 
 def merge_to_grid(points: gpd.GeoDataFrame, *, cell_m: float) -> gpd.GeoDataFrame:

@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from planner.rules import Decay
 from planner.travel import TravelTimes
 
 _NOBODY = 0.005  # residents: half of what the tables show, so what sums of floats may leave
@@ -57,6 +58,31 @@ def by_site(
     """
     total = residents.to_numpy() @ minutes.within(cutoff_min).astype(np.float64)
     return pd.Series(total, index=minutes.destinations).reindex(tier.index).round(2)
+
+
+def users(minutes: TravelTimes, tier: pd.Series, expected: pd.Series, *, decay: Decay) -> float:
+    """Return the users of a network, were there a seat for each.
+
+    Parameters
+    ----------
+    minutes, tier
+        As in :func:`covered`.
+    expected
+        Users at each demand point, were a site at the door.
+    decay
+        How use fades with the minutes to the nearest open site.
+
+    Returns
+    -------
+    float
+        Users.
+    """
+    opened = minutes.destinations.isin(tier.index)
+    pairs = minutes.minutes.tocoo()
+    kept = opened[pairs.coords[1]]
+    nearest = np.full(len(minutes.origins), np.inf)
+    np.minimum.at(nearest, pairs.coords[0][kept], pairs.data[kept])
+    return float(expected.to_numpy() @ decay.share(nearest))
 
 
 def by_commune(

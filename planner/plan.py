@@ -118,15 +118,14 @@ class Plan:
     def figures(self) -> list[Figure]:
         """Return the headline figures in French: label, value, and the range speeds leave it."""
         mesh = _format.minutes(self.scenario.mesh_min)
-        near = _format.minutes(self.scenario.near_min)
         far = _format.minutes(self.scenario.structuring_min)
         return [
             self._figure(f"Habitants à {mesh} d’un site", "share_mesh", _format.percent),
-            self._figure(f"Habitants à {near} d’un site", "share_near", _format.percent),
             self._figure(
                 f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
             ),
             self._figure(f"Habitants à plus de {mesh}", "residents_outside", _format.headcount),
+            self._figure("Usagers attendus (hypothèse)", "users", _format.headcount),
             Figure("Sites du réseau", _format.number(len(self.sites))),
         ]
 
@@ -327,7 +326,8 @@ def _json(plan: Plan) -> str:
         "certificate": {
             "value": dict(certificate.value),
             "solver_bound": dict(certificate.solver_bound),
-            "own_bound": {k: round(v, 2) for k, v in certificate.own_bound.items()},
+            "own_bound": {k: round(v, 4) for k, v in certificate.own_bound.items()},
+            "own_gap": {k: round(v, 8) for k, v in certificate.own_gap.items()},
             "gap": dict(certificate.gap),
             "independent": list(certificate.independent),
         },

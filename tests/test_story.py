@@ -16,7 +16,7 @@ PACKAGE = Path(planner.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _format _html sources territory assumptions network travel routes "
-    "isochrones demand candidates coverage certificate indicators maps plan scenarios cli"
+    "isochrones demand candidates rules coverage certificate indicators maps plan scenarios cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500

@@ -3,6 +3,7 @@
 `solve` is the planner's own model, three tiers at once.
 """
 
-from planner.coverage._network import Limits, NetworkSolution, Stage, solve
+from planner.coverage._network import NetworkSolution, solve
+from planner.coverage._stages import Stage
 
-__all__ = ["Limits", "NetworkSolution", "Stage", "solve"]
+__all__ = ["NetworkSolution", "Stage", "solve"]

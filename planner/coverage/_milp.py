@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from planner._errors import Infeasible, SolveError, TimeLimit
+from planner.coverage._highs import quiet
 
 Floats = NDArray[np.float64]
 _ABSOLUTE_GAP = 0.4  # objectives are whole numbers: half a unit of gap is none
@@ -71,9 +72,8 @@ def maximise(
     """
     if not gain.size:
         return _nothing_to_choose(rows)
-    solver = highspy.Highs()  # type: ignore[no-untyped-call] # highspy has no types
+    solver = quiet()
     for option, value in {
-        "output_flag": False,
         "threads": 1,  # global to the process: a second value would break a later solve
         "random_seed": 0,
         "mip_rel_gap": 0.0,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,9 +18,10 @@ from planner.candidates import TIERS
 from planner.maps._words import KINDS
 from planner.network import CAR_RANGE, RoadNetwork
 from planner.plan import Plan
+from planner.scenarios._case import Case, longest_min, seated, times
 from planner.scenarios._scenario import Scenario
 from planner.territory import Territory
-from planner.travel import TravelTimes
+from planner.travel import CROW_KPH, TravelTimes
 
 StageProgress = Callable[[str, int, int], None]
 
@@ -65,17 +66,9 @@ def run(
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
     with clock.stage("demand"):
-        people = demand.residents(territory, cell_m=scenario.demand_cell_m)
-        places = candidate_sites.sites(
-            territory,
-            forced=scenario.forced,
-            forbidden=scenario.forbidden,
-            bourg_min_population=scenario.bourg_min_population,
-            seats=scenario.seats,
-        )
+        people, places = _ends(territory, scenario)
     with clock.stage("minutes") as report:
-        minutes = _minutes(roads, scenario, (people, places), report)
-        case = _Case(territory, scenario, roads, people, places, minutes)
+        case = _timed(territory, scenario, roads, (people, places), report)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -85,7 +78,7 @@ def run(
         areas = _isochrones(case, sites, report)
     with clock.stage("indicators"):
         served = _served(case, solution.tier)
-        figures = _figures(case, served)
+        figures = _figures(case, solution.tier, served)
         communes = indicators.by_commune(people, territory.communes, layers=served)
     with clock.stage("ranges"):
         ranges = _ranges(case, solution.tier, figures)
@@ -110,30 +103,6 @@ def run(
         estimated=minutes.estimated,
         seconds=clock.seconds,
     )
-
-
-@dataclass(frozen=True)
-class _Case:
-    """What a plan is made from, once minutes are known."""
-
-    territory: Territory
-    scenario: Scenario
-    roads: RoadNetwork | None
-    people: gpd.GeoDataFrame
-    places: gpd.GeoDataFrame
-    minutes: TravelTimes
-
-    @property
-    def limits(self) -> coverage.Limits:
-        """Sites of each tier; the corpoworking site only where there is an activity zone."""
-        free = self.places["status"] != "existing"
-        zones = int((self.places["corpoworking"] & free).sum())
-        most = {
-            "structuring": self.scenario.structuring_sites,
-            "mini": self.scenario.mini_sites_max,
-            "corpoworking": min(self.scenario.corpoworking_sites_max, zones),
-        }
-        return coverage.Limits(at_least=most | {"mini": 0}, at_most=most)
 
 
 class _Clock:
@@ -164,64 +133,76 @@ def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> Road
     return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
 
 
-def _minutes(
-    roads: RoadNetwork | None,
+def _ends(
+    territory: Territory, scenario: Scenario
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return who is to be served, and where."""
+    people = demand.residents(territory, cell_m=scenario.demand_cell_m)
+    people = people.assign(users=demand.users(people, per_1000=scenario.users_per_1000))
+    places = candidate_sites.sites(
+        territory,
+        forced=scenario.forced,
+        forbidden=scenario.forbidden,
+        bourg_min_population=scenario.bourg_min_population,
+        seats=scenario.seats,
+        inaccessible=scenario.inaccessible,
+        costs=scenario.costs,
+    )
+    return people, places.assign(**seated(scenario))
+
+
+def _timed(
+    territory: Territory,
     scenario: Scenario,
+    roads: RoadNetwork | None,
     ends: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
     report: Callable[[int, int], None],
-) -> TravelTimes:
-    """Return minutes on the roads, or estimates where there are none."""
-    longest = max(scenario.mesh_min, scenario.structuring_min, scenario.near_min)
-    if roads is None:
-        return travel.estimated_times(*ends, cutoff_min=longest)
-    return travel.times(
-        roads,
-        *ends,
-        cutoff_min=longest,
-        max_snap_m=scenario.max_snap_m,
-        walk_kph=scenario.walk_kph,
-        progress=report,
+) -> Case:
+    """Return the case, with minutes on the roads, or estimates where there are none."""
+    people, places = ends
+    minutes = times(
+        roads, scenario, people, places, cutoff_min=longest_min(scenario), progress=report
     )
+    spaced = max(scenario.structuring_spacing_min, scenario.mini_spacing_min)
+    between = None
+    if spaced > 0 and len(places):
+        between = times(roads, scenario, places, places, cutoff_min=spaced)
+    return Case(territory, scenario, roads, people, places, minutes, between)
 
 
-def _solve(case: _Case) -> coverage.NetworkSolution:
+def _solve(case: Case) -> coverage.NetworkSolution:
     return coverage.solve(
         case.minutes,
-        case.people["residents"],
+        case.people,
         case.places,
-        limits=case.limits,
-        mesh_min=case.scenario.mesh_min,
-        structuring_min=case.scenario.structuring_min,
-        near_min=case.scenario.near_min,
+        rules=case.rules,
+        between=case.between,
+        objective=case.scenario.objective,
+        gap=case.scenario.gap,
         time_limit_s=case.scenario.time_limit_s,
     )
 
 
-def _certify(case: _Case, solution: coverage.NetworkSolution) -> certificate.Certificate:
-    layers = {
-        "mesh": (case.scenario.mesh_min, TIERS),
-        "structuring": (case.scenario.structuring_min, ("structuring",)),
-        "near": (case.scenario.near_min, TIERS),
-    }
+def _certify(case: Case, solution: coverage.NetworkSolution) -> certificate.Certificate:
     claims = tuple(
-        certificate.Claim(stage.name, *layers[stage.name], stage.value, stage.bound)
+        certificate.Claim(stage.name, stage.value, stage.bound, smaller=stage.smaller)
         for stage in solution.stages
-        if stage.name in layers
     )
-    limits = case.limits
     return certificate.certify(
         solution.tier,
         case.minutes,
-        case.people["residents"],
+        case.people,
         case.places,
+        rules=case.rules,
+        between=case.between,
         claims=claims,
-        at_least=limits.at_least,
-        at_most=limits.at_most,
+        hints=solution.hints,
+        assignment=solution.assignment,
         proven=solution.proven,
     )
 
 
-def _sites(case: _Case, tier: pd.Series) -> gpd.GeoDataFrame:
+def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
     """Return the open sites as the outputs show them."""
     chosen = case.places.loc[tier.index]
     people, mesh_min = case.people["residents"], case.scenario.mesh_min
@@ -242,7 +223,7 @@ def _sites(case: _Case, tier: pd.Series) -> gpd.GeoDataFrame:
 
 
 def _isochrones(
-    case: _Case, sites: gpd.GeoDataFrame, report: Callable[[int, int], None]
+    case: Case, sites: gpd.GeoDataFrame, report: Callable[[int, int], None]
 ) -> gpd.GeoDataFrame:
     cutoffs = (case.scenario.mesh_min,)
     if case.roads is None:
@@ -259,12 +240,11 @@ def _isochrones(
     return areas.assign(tier=sites["tier"].reindex(areas["site"]).to_numpy())
 
 
-def _served(case: _Case, tier: pd.Series) -> dict[str, pd.Series]:
+def _served(case: Case, tier: pd.Series) -> dict[str, pd.Series]:
     """Return which demand points each layer of service reaches."""
     cutoffs = {
         "mesh": (case.scenario.mesh_min, TIERS),
         "structuring": (case.scenario.structuring_min, ("structuring",)),
-        "near": (case.scenario.near_min, TIERS),
     }
     return {
         name: indicators.covered(case.minutes, tier, cutoff_min=cutoff, tiers=tiers)
@@ -272,7 +252,9 @@ def _served(case: _Case, tier: pd.Series) -> dict[str, pd.Series]:
     }
 
 
-def _figures(case: _Case, served: dict[str, pd.Series]) -> dict[str, float]:
+def _figures(
+    case: Case, tier: pd.Series, served: dict[str, pd.Series]
+) -> dict[str, float]:
     people = case.people["residents"]
     total = float(people.sum())
     figures = {"residents": round(total, 2)}
@@ -280,42 +262,56 @@ def _figures(case: _Case, served: dict[str, pd.Series]) -> dict[str, float]:
         reached = float(people[inside].sum())
         figures |= {f"covered_{name}": round(reached, 2), f"share_{name}": reached / total}
     figures["residents_outside"] = round(total - figures["covered_mesh"], 2)
+    figures |= _use(case, tier)
     lost = people.reindex(case.minutes.unreachable_origins).sum()
     return figures | {"residents_beyond_roads": round(float(lost), 2)}
 
 
+def _use(case: Case, tier: pd.Series) -> dict[str, float]:
+    """Return the users to be expected, and what the new sites cost."""
+    new = tier[(case.places.loc[tier.index, "status"] != "existing").to_numpy()]
+    money = {
+        name: float(sum(case.places.loc[site, f"{name}_{one}"] for site, one in new.items()))
+        for name in ("invest_eur", "running_eur")
+    }
+    users = indicators.users(
+        case.minutes, tier, case.people["users"], decay=case.rules.decay
+    )
+    return {"users": round(users, 2), **money}
+
+
 def _ranges(
-    case: _Case, tier: pd.Series, figures: dict[str, float]
+    case: Case, tier: pd.Series, figures: dict[str, float]
 ) -> dict[str, tuple[float, float]]:
     """Return the range of each figure when the same sites are reached slower and faster."""
     rows = [figures]
     for minutes in _other_speeds(case, case.places.loc[tier.index]):
         other = replace(case, minutes=minutes)
-        rows.append(_figures(other, _served(other, tier)))
+        rows.append(_figures(other, tier, _served(other, tier)))
     return {key: (min(r[key] for r in rows), max(r[key] for r in rows)) for key in figures}
 
 
-def _other_speeds(case: _Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
+def _other_speeds(case: Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
     """Return minutes to some sites at the low and the high end of what is known of speeds."""
-    if case.roads is None:
-        speed = DEFAULTS["crow_kph"]
-        for kph in (speed.low, speed.high):
-            yield travel.estimated_times(
-                case.people, sites, cutoff_min=case.minutes.cutoff_min, crow_kph=kph
-            )
-    elif case.scenario.profile in CAR_RANGE:
-        for profile in CAR_RANGE:
-            yield travel.times(
-                case.roads.with_profile(profile),
-                case.people,
-                sites,
-                cutoff_min=case.minutes.cutoff_min,
-                max_snap_m=case.scenario.max_snap_m,
-                walk_kph=case.scenario.walk_kph,
-            )
+    cutoff_min = case.minutes.cutoff_min
+    for roads, kph in speeds(case.roads, case.scenario):
+        yield times(
+            roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph
+        )
 
 
-def _notes(case: _Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:
+def speeds(
+    roads: RoadNetwork | None, scenario: Scenario
+) -> Iterator[tuple[RoadNetwork | None, float]]:
+    """Return the roads, or the speed of estimates, at the slow and the fast end of what is known."""
+    if roads is None:
+        crow = DEFAULTS["crow_kph"]
+        yield from ((None, kph) for kph in (crow.low, crow.high))
+    elif scenario.profile in CAR_RANGE:
+        yield from ((roads.with_profile(profile), CROW_KPH) for profile in CAR_RANGE)
+
+
+def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:
     notes = []
     lost = tier.index.intersection(case.minutes.unreachable_destinations)
     if len(lost):
@@ -343,7 +339,7 @@ def _notes(case: _Case, figures: dict[str, float], tier: pd.Series) -> tuple[str
     return tuple(notes)
 
 
-def _beyond_km(case: _Case) -> float:
+def _beyond_km(case: Case) -> float:
     """Return how far the roads go beyond the communes, on the side where they end first."""
     roads = case.roads
     if roads is None:
@@ -362,7 +358,7 @@ def _beyond_km(case: _Case) -> float:
     )
 
 
-def _asked_km(case: _Case) -> float:
+def _asked_km(case: Case) -> float:
     """Return how far beyond the communes roads should go: half the mesh minutes out, half back."""
     return travel.CROW_KPH * case.scenario.mesh_min / 60 / 2
 

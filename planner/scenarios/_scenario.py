@@ -4,15 +4,27 @@ import difflib
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from planner._errors import InputError
 from planner._files import existing_file
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
 from planner.network import PROFILES
+from planner.rules import Decay, Objective
 
+Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases"]
 _MOST_SITES, _MOST_SEATS = 10_000, 100_000
+_MOST_EUR = 10**11
 
 
 def _default(key: str) -> float:
@@ -30,8 +42,16 @@ class Scenario(BaseModel):
         Minutes within which a resident should reach some site.
     structuring_min
         Minutes within which a resident should reach a structuring site.
-    near_min
-        Minutes that count as near, once the first two are as good as can be.
+    objective
+        ``service``, ``cost``, ``minutes``, ``worst`` or ``fairness``: what is optimised first; see
+        :func:`planner.coverage.solve`.
+    users_per_1000, user_days_a_week, peak_factor
+        Users to be expected per 1,000 inhabitants where a site is at the door, days a week they
+        come, and how much more come on the peak day.
+    decay, decay_half_min, decay_slope_min, use_until_min, decay_steps
+        How use fades with minutes; see :class:`planner.rules.Decay`.
+    backup_weight
+        What a second site within the mesh minutes is worth, as a share of the first.
     structuring_sites
         Structuring sites to open, exactly.
     mini_sites_max
@@ -40,6 +60,24 @@ class Scenario(BaseModel):
         Corpoworking sites; fewer where there are fewer activity zones.
     structuring_seats, mini_seats, corpoworking_seats
         Seats of a site.
+    structuring_invest_eur, mini_invest_eur, corpoworking_invest_eur
+        Investment of a site; worked out from its seats when left out.
+    structuring_running_eur, mini_running_eur, corpoworking_running_eur
+        Running cost of a site, a year; likewise.
+    cost_years
+        Years of running cost in the cost of a plan.
+    invest_max_eur, running_max_eur, commune_invest_max_eur
+        Budgets: investment in all, running cost a year, investment of one commune.
+    commune_sites_max
+        New sites in one commune.
+    structuring_spacing_min, mini_spacing_min
+        Minutes between two sites of the tier, at least.
+    commune_share_min, mesh_share_min
+        Share of the residents of every commune, and of all, that must be covered.
+    seats_bind
+        Whether users find a place only while seats suffice on the peak.
+    inaccessible, premises_gate
+        Ids of premises that cannot be had or entered; whether they are ruled out.
     bourg_min_population
         Inhabitants from which a commune is a bourg, that may hold a structuring site.
     profile
@@ -53,7 +91,21 @@ class Scenario(BaseModel):
     forced, forbidden
         Ids of premises that must, or must not, become a site.
     time_limit_s
-        Seconds for the optimisation.
+        Seconds for the optimisation, and as much for each study.
+    gap
+        Relative distance of value and bound that is good enough; 0 asks for a proof.
+    studies
+        What to work out beside the plan: any of ``pareto``, ``alternatives``, ``reasons``,
+        ``robustness``, ``phases``.
+    pareto_points
+        Points of the front of coverage against cost.
+    alternatives, alternatives_within
+        How many other plans, and what share of the optimum each may give up.
+    years, year_invest_max_eur, year_hours_max, opening_hours, available_year
+        Phasing: years; yearly ceilings of investment (a commune) and of hours of animation; hours
+        that a site asks, by tier; by premises id, the first year it can be had.
+    discount_rate
+        Of user-days, a year.
 
     Examples
     --------
@@ -66,7 +118,16 @@ class Scenario(BaseModel):
     name: str = Field(default="base", max_length=200)
     mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
     structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
-    near_min: float = Field(default=_default("near_min"), gt=0, le=120)
+    objective: Objective = "service"
+    users_per_1000: float = Field(default=_default("users_per_1000"), ge=0, le=1000)
+    user_days_a_week: float = Field(default=_default("user_days_a_week"), gt=0, le=7)
+    peak_factor: float = Field(default=_default("peak_factor"), ge=1, le=5)
+    decay: Literal["logistic", "stepwise", "exponential", "binary"] = "logistic"
+    decay_half_min: float = Field(default=_default("decay_half_min"), gt=0, le=120)
+    decay_slope_min: float = Field(default=_default("decay_slope_min"), gt=0, le=60)
+    use_until_min: float = Field(default=_default("use_until_min"), gt=0, le=120)
+    decay_steps: tuple[tuple[float, float], ...] = Field(default=Decay().steps, strict=False)
+    backup_weight: float = Field(default=0.0, ge=0, le=1)
     structuring_sites: int = Field(default=int(_default("structuring_sites")), ge=0, le=_MOST_SITES)
     mini_sites_max: int = Field(default=int(_default("mini_sites_max")), ge=0, le=_MOST_SITES)
     corpoworking_sites_max: int = Field(
@@ -77,6 +138,24 @@ class Scenario(BaseModel):
     corpoworking_seats: int = Field(
         default=int(_default("corpoworking_seats")), ge=1, le=_MOST_SEATS
     )
+    structuring_invest_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    mini_invest_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    corpoworking_invest_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    structuring_running_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    mini_running_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    corpoworking_running_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    cost_years: int = Field(default=5, ge=0, le=50)
+    invest_max_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    running_max_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    commune_invest_max_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    commune_sites_max: int | None = Field(default=None, ge=0, le=_MOST_SITES)
+    structuring_spacing_min: float = Field(default=0.0, ge=0, le=120)
+    mini_spacing_min: float = Field(default=0.0, ge=0, le=120)
+    commune_share_min: float = Field(default=0.0, ge=0, le=1)
+    mesh_share_min: float = Field(default=0.0, ge=0, le=1)
+    seats_bind: bool = False
+    inaccessible: tuple[str, ...] = Field(default=(), strict=False)
+    premises_gate: bool = True
     bourg_min_population: int = Field(
         default=int(_default("bourg_min_population")), ge=0, le=100_000_000
     )
@@ -87,6 +166,17 @@ class Scenario(BaseModel):
     forced: tuple[str, ...] = Field(default=(), strict=False)  # TOML gives a list
     forbidden: tuple[str, ...] = Field(default=(), strict=False)
     time_limit_s: float = Field(default=60.0, gt=0, le=86_400)
+    gap: float = Field(default=0.0, ge=0, lt=1)
+    studies: tuple[Study, ...] = Field(default=(), strict=False)
+    pareto_points: int = Field(default=20, ge=2, le=200)
+    alternatives: int = Field(default=10, ge=1, le=100)
+    alternatives_within: float = Field(default=0.02, ge=0, le=1)
+    years: int = Field(default=5, ge=1, le=20)
+    year_invest_max_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    year_hours_max: int | None = Field(default=None, ge=0, le=_MOST_EUR)
+    opening_hours: dict[str, int] = Field(default={"structuring": 800, "mini": 40, "corpoworking": 800})
+    available_year: dict[str, int] = Field(default={})
+    discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
 
     @field_validator("profile")
     @classmethod
@@ -94,6 +184,43 @@ class Scenario(BaseModel):
         if profile not in PROFILES:
             raise ValueError(f"no profile {profile!r}; choose one of {', '.join(PROFILES)}")
         return profile
+
+    @field_validator("decay_steps", mode="before")
+    @classmethod
+    def _pairs(cls, steps: object) -> object:
+        return tuple(tuple(step) for step in steps) if isinstance(steps, list) else steps
+
+    @field_validator("opening_hours")
+    @classmethod
+    def _tiers_only(cls, hours: dict[str, int]) -> dict[str, int]:
+        if strange := sorted(set(hours) - set(TIERS)):
+            raise ValueError(f"no tier {', '.join(strange)}; choose of {', '.join(TIERS)}")
+        return dict.fromkeys(TIERS, 0) | hours
+
+    @model_validator(mode="after")
+    def _curve(self) -> "Scenario":
+        """Refuse a decay that is no curve, in pydantic's words."""
+        _ = self.decay_curve
+        return self
+
+    @property
+    def decay_curve(self) -> Decay:
+        """How use fades with minutes."""
+        return Decay(
+            kind=self.decay, half_min=self.decay_half_min, slope_min=self.decay_slope_min,
+            until_min=self.use_until_min, steps=self.decay_steps,
+        )  # fmt: skip
+
+    @property
+    def costs(self) -> dict[str, dict[str, int | None]]:
+        """Investment and running cost by tier, where the scenario says them."""
+        return {
+            tier: {
+                "invest_eur": getattr(self, f"{tier}_invest_eur"),
+                "running_eur": getattr(self, f"{tier}_running_eur"),
+            }
+            for tier in TIERS
+        }
 
     @property
     def seats(self) -> dict[str, int]:

@@ -1,0 +1,559 @@
+r"""The exact search: a small program in what opens, that learns the layers by their planes.
+
+To make a goal as large as possible, the worth of each block of each layer is one column
+:math:`\theta`, and a plane :math:`\theta \le a + b^\top y` is added wherever the program believes
+too much (Benders 1962; one column a block: Birge and Louveaux 1988). First on the linear
+relaxation, between its point and a point that lags behind it (in-out separation, Ben-Ameur and
+Neto 2007), then with whole openings, until the plan found is worth what the program promises.
+Whole openings are always valued anew, from the layers themselves.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from planner._errors import Infeasible, TimeLimit
+from planner.coverage._goals import Goal, Held, Part, part_of, worths
+from planner.coverage._highs import Answer, Program
+from planner.coverage._layers import Floats, Longs
+from planner.coverage._space import BlockFloor, Rule, Space
+from planner.coverage._tree import Tree, all_but
+
+_SMALL = 1e-7  # of a block's worth: a plane that says no more is not added
+_NEAR = 1e-6  # of a block's worth: planes farther from the relaxation are left out at first
+_MOST_ROUNDS = 400
+_LAG = 0.5
+_ALMOST = 0.9  # of a unit: plans differ by whole units
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """What one block of a layer is worth, at most, as a plane over the options."""
+
+    block: int
+    intercept: float
+    slope: Floats
+    price: Floats
+
+
+@dataclass(eq=False)
+class Pool:
+    """The planes learnt so far, by layer; they hold for every question on the same layers."""
+
+    planes: dict[str, list[Plane]] = field(default_factory=dict)
+    rows_of: dict[str, list[slice]] = field(default_factory=dict)
+    needed: dict[str, tuple[Floats, Longs]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Multipliers that bear out a bound without the solver: hints for the certificate.
+
+    Attributes
+    ----------
+    rules
+        Of each rule, signed: above 0 for its upper limit.
+    floors
+        Of each block that must reach something.
+    held
+        Of the goals held, by name; of their parts where they are smallest parts.
+    least
+        Of the parts of the goal.
+    rows
+        By layer, the price of each of its rows.
+    must
+        By layer that must be served whole, of each of its needed rows.
+    """
+
+    rules: Floats
+    floors: Floats
+    held: Mapping[str, Floats]
+    least: Floats
+    rows: Mapping[str, Floats]
+    must: Mapping[str, Floats]
+    must_point: Mapping[str, Longs]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A plan, its value for the goal, and what no plan exceeds."""
+
+    opened: Floats
+    value: float
+    bound: float
+    proven: bool
+    prices: Prices | None
+    relaxed: float
+    reduced_cost: Floats
+    limits: tuple[Floats, Floats]
+    interrupted: bool = False
+
+
+class Master:
+    """One question: a goal, goals held, and the program that answers it."""
+
+    def __init__(
+        self,
+        space: Space,
+        goal: Goal,
+        held: Sequence[Held],
+        pool: Pool,
+        *,
+        deadline: float,
+        limits: tuple[Floats, Floats] | None = None,
+    ) -> None:
+        """Lay out the columns: options, blocks of the layers in use, the smallest part."""
+        self.space, self.goal, self.held, self.pool = space, goal, tuple(held), pool
+        self.deadline = deadline
+        self.limits = limits or (np.zeros(space.options), np.ones(space.options))
+        self.full = {name for one in held if (name := _all_of(one, space)) not in {None, *goal.uses}}
+        self.floors = [
+            floor
+            for floor in space.floors
+            if floor.layer not in self.full or not _kept_by_all(floor, space)
+        ]
+        self.kept = [one for one in held if _all_of(one, space) not in self.full]
+        names = {*goal.uses, *(floor.layer for floor in self.floors)}
+        names |= {name for one in self.kept for name in one.goal.uses}
+        self.layers = tuple(sorted(names))
+        self.start: dict[str, int] = {}
+        width = space.options
+        for name in self.layers:
+            self.start[name] = width
+            width += space.layers[name].most.size
+        self.smallest = width
+        self.width = width + bool(goal.least)
+        self.best: tuple[float, Floats] | None = None
+        self.least = -np.inf  # only plans worth more are looked for
+        self.without: list[Floats] = []  # plans that are ruled out
+
+    # The program
+
+    def _gain(self, goal: Goal) -> Floats:
+        """Return a goal that is a sum as a row over the columns."""
+        row = np.zeros(self.width)
+        if goal.options is not None:
+            row[: self.space.options] = goal.options
+        for name, weight in goal.layers.items():
+            row[self.columns(name)] += weight
+        return row
+
+    def columns(self, name: str, block: int | None = None) -> slice:
+        first = self.start[name]
+        if block is not None:
+            return slice(first + block, first + block + 1)
+        return slice(first, first + self.space.layers[name].most.size)
+
+    def _part(self, part: Part) -> Floats:
+        row = np.zeros(self.width)
+        row[self.columns(part.layer, part.block)] = 1.0 / part.scale
+        return row
+
+    def _fixed_rows(self) -> list[tuple[Floats, float, float]]:
+        """Floors of blocks, goals held, parts of the goal: in the order that prices are read."""
+        rows = []
+        for floor in self.floors:
+            row = self._part(Part(floor.layer, floor.block, 1.0))
+            rows.append((row, floor.value - self.space.layers[floor.layer].unit / 2, np.inf))
+        for one in self.kept:
+            least = one.value - one.goal.unit / 2
+            if one.goal.least:
+                rows += [(self._part(part), least, np.inf) for part in one.goal.least]
+            else:
+                rows.append((self._gain(one.goal), least, np.inf))
+        for part in self.goal.least:
+            row = self._part(part)
+            row[self.smallest] = -1.0
+            rows.append((row, 0.0, np.inf))
+        return rows
+
+    def program(self, planes: Sequence[tuple[Floats, float, float]]) -> Program:
+        gain = self._gain(self.goal)
+        high = np.ones(self.width)
+        low = np.zeros(self.width)
+        low[: self.space.options], high[: self.space.options] = self.limits
+        for name in self.layers:
+            high[self.columns(name)] = self.space.layers[name].most
+        if self.goal.least:
+            gain[self.smallest] = 1.0
+            high[self.smallest] = np.inf
+        space = self.space
+        pad = sp.csr_array((space.matrix.shape[0], self.width - space.options))
+        rules = sp.csr_array(sp.hstack((space.matrix, pad), format="csr"))
+        program = Program(
+            gain, rules, (space.lower, space.upper), (low, high), offset=self.goal.offset
+        )
+        program.add(self._fixed_rows())
+        for name in sorted(self.full):
+            program.add(self._whole_rows(name))
+        program.add(planes)
+        program.add([all_but(other, self.width) for other in self.without])
+        return program
+
+    def _whole_rows(self, name: str) -> list[tuple[Floats, float, float]]:
+        """Return the rows that say that every row of a layer is served."""
+        if name not in self.pool.needed:
+            self.pool.needed[name] = self.space.layers[name].needed()
+        served, _ = self.pool.needed[name]
+        rows = np.zeros((len(served), self.width))
+        rows[:, : self.space.options] = served
+        return [(row, 1.0, np.inf) for row in rows]
+
+    def program_of(self, planes: Sequence[tuple[str, Plane]]) -> Program:
+        """Return the program with some planes."""
+        return self.program([self.row(*one) for one in planes])
+
+    def row(self, name: str, plane: Plane) -> tuple[Floats, float, float]:
+        row = np.zeros(self.width)
+        row[: self.space.options] = -plane.slope
+        row[self.start[name] + plane.block] = 1.0
+        return row, -np.inf, plane.intercept
+
+    # Learning
+
+    def learn(self, opened: Floats, believed: Floats | None) -> list[tuple[str, Plane]]:
+        """Return planes at some openings that the program does not know: all, or those it needs."""
+        fresh = []
+        for name in self.layers:
+            layer = self.space.layers[name]
+            found = layer.planes(opened)
+            theta = None if believed is None else believed[self.columns(name)]
+            for block in range(found.value.size):
+                slack = _SMALL * max(1.0, found.value[block])
+                if theta is None or theta[block] > found.value[block] + slack:
+                    slope = found.slope[block]
+                    price = found.price[self.rows_of(name)[block]]
+                    plane = Plane(block, float(found.intercept[block]), slope, price)
+                    self.pool.planes.setdefault(name, []).append(plane)
+                    fresh.append((name, plane))
+        return fresh
+
+    def rows_of(self, name: str) -> list[slice]:
+        """Return the rows of each block of a layer."""
+        if name not in self.pool.rows_of:
+            layer = self.space.layers[name]
+            homes = getattr(layer, "block", np.zeros(0, np.int32))
+            edges = np.searchsorted(homes, np.arange(layer.most.size + 1))
+            self.pool.rows_of[name] = [
+                slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)
+            ]
+        return self.pool.rows_of[name]
+
+    def left(self) -> float:
+        return self.deadline - time.perf_counter()
+
+    def relax(self) -> "Relaxation":
+        """Solve the linear relaxation, learning planes until they say no more."""
+        known = [(n, p) for n in self.layers for p in self.pool.planes.get(n, ())]
+        program = self.program([self.row(*one) for one in known])
+        lagging: Floats | None = None
+        last: tuple[Answer, Floats, Floats] | None = None
+        for _ in range(_MOST_ROUNDS):
+            asked = program.relaxed(seconds=max(self.left(), 0.1))
+            answer = asked[0]
+            if answer.infeasible:
+                raise Infeasible("no plan satisfies all the rules of the scenario.")
+            if answer.x is None or not answer.finished:
+                break
+            last = asked
+            here = answer.x[: self.space.options].clip(0.0, 1.0)
+            lagging = here if lagging is None else _LAG * lagging + (1 - _LAG) * here
+            fresh = self.learn(_LAG * lagging + (1 - _LAG) * here, answer.x)
+            violated = self.learn(here, answer.x)
+            known += fresh + violated
+            program.add([self.row(*one) for one in fresh + violated])
+            if not violated or self.left() <= 0:
+                break
+        if last is None:
+            raise TimeLimit("time ran out before a first plan was found; raise time_limit_s.")
+        return Relaxation(self, last, known, program)
+
+    # Whole openings
+
+    def offer(self, opened: Floats) -> bool:
+        """Take a plan as the best so far when it is allowed and better; say whether it is."""
+        opened = np.rint(opened)
+        if any((opened == other).all() for other in self.without):
+            return False
+        reached = self.space.matrix @ opened
+        if (reached > self.space.upper + 1e-6).any() or (reached < self.space.lower - 1e-6).any():
+            return False
+        worth = worths(self.space.layers, [*self.layers, *self.full], opened)
+        for floor in self.space.floors:
+            unit = self.space.layers[floor.layer].unit
+            if worth[floor.layer][floor.block] < floor.value - unit / 4:
+                return False
+        for one in self.held:
+            if one.goal.value(opened, worth) < one.value - one.goal.unit / 4:
+                return False
+        value = self.goal.value(opened, worth)
+        if value >= self.least and (self.best is None or value > self.best[0]):
+            self.best = (value, opened)
+        return True
+
+    def point(self, opened: Floats) -> Floats:
+        """Return a plan as a point of the program."""
+        worth = worths(self.space.layers, self.layers, opened)
+        point = np.zeros(self.width)
+        point[: self.space.options] = opened
+        for name in self.layers:
+            point[self.columns(name)] = worth[name]
+        if self.goal.least:
+            point[self.smallest] = min(part_of(p, worth) / p.scale for p in self.goal.least)
+        return point
+
+    def enough(self, gap: float) -> float:
+        """Return the bound below which no plan is better than the best by what was asked."""
+        if self.best is None:
+            return self.least
+        return self.best[0] + max(_ALMOST * self.goal.unit, gap * abs(self.best[0]))
+
+
+@dataclass(eq=False)
+class Relaxation:
+    """The linear relaxation, solved: its bound, its point, its multipliers."""
+
+    master: Master
+    asked: tuple[Answer, Floats, Floats]
+    known: list[tuple[str, Plane]]
+    program: Program
+
+    @property
+    def bound(self) -> float:
+        """What no plan exceeds."""
+        return self.asked[0].bound
+
+    @property
+    def point(self) -> Floats:
+        """Openings, fractional."""
+        x = self.asked[0].x
+        return np.zeros(0) if x is None else x[: self.master.space.options]
+
+    @property
+    def reduced_cost(self) -> Floats:
+        """Of each option: what opening or closing it takes from the bound, signed."""
+        return self.asked[2][: self.master.space.options]
+
+    def limits(self, value: float, opened: Floats) -> tuple[Floats, Floats]:
+        """Return the limits of the options in all plans of at least a value, one of them known.
+
+        Opening an option that the relaxation leaves closed takes its reduced cost from the bound;
+        where less is left than the value, no such plan opens it.
+        """
+        low, high = (limit.copy() for limit in self.master.limits)
+        spare = self.bound - value + 1e-7 * abs(self.bound)
+        high[(self.reduced_cost < -spare) & (opened < 0.5)] = 0.0  # noqa: PLR2004 - open or not
+        low[(self.reduced_cost > spare) & (opened > 0.5)] = 1.0  # noqa: PLR2004 - open or not
+        return low, high
+
+    def near(self) -> Iterator[tuple[str, Plane]]:
+        """Yield the planes that matter near the point."""
+        x = self.asked[0].x
+        if x is None:
+            return
+        for name, plane in self.known:
+            believed = x[self.master.start[name] + plane.block]
+            says = plane.intercept + float(plane.slope @ x[: plane.slope.size])
+            most = self.master.space.layers[name].most[plane.block]
+            if says <= believed + _NEAR * max(1.0, most):
+                yield name, plane
+
+    def prices(self) -> Prices:
+        """Return the multipliers of the rules, and the mean price of each row of each layer."""
+        master = self.master
+        _, dual, reduced = self.asked
+        at = master.space.matrix.shape[0]
+        rules = dual[:at]
+
+        def taken(size: int) -> Floats:
+            nonlocal at
+            at += size
+            return dual[at - size : at]
+
+        floors = taken(len(master.floors))
+        held = {one.goal.name: taken(max(len(one.goal.least), 1)) for one in master.kept}
+        least = taken(len(master.goal.least))
+        must = {n: taken(len(master.pool.needed[n][0])) for n in sorted(master.full)}
+        rows = {name: self._row_prices(name, dual[at:], reduced) for name in master.layers}
+        point = {n: master.pool.needed[n][1] for n in must}
+        return Prices(rules, floors, held, least, rows, must, point)
+
+    def _row_prices(self, name: str, dual: Floats, reduced: Floats) -> Floats:
+        master = self.master
+        layer = master.space.layers[name]
+        gain, pointer = getattr(layer, "gain", None), getattr(layer, "pointer", None)
+        if gain is None or pointer is None:
+            return np.zeros(0)
+        top = gain[pointer[:-1]]  # no row is empty
+        weight = np.abs(reduced[master.columns(name)])
+        total = weight.copy()
+        price = np.zeros(top.size)
+        for block in np.flatnonzero(weight):
+            here = master.rows_of(name)[int(block)]
+            price[here] += weight[block] * top[here]
+        for (home, plane), m in zip(self.known, np.abs(dual), strict=False):
+            if home == name and m > 0:
+                price[master.rows_of(name)[plane.block]] += m * plane.price
+                total[plane.block] += m
+        count = np.repeat(total, [s.stop - s.start for s in master.rows_of(name)])
+        return np.divide(price, count, out=top.copy(), where=count > 0)
+
+
+def maximise(  # noqa: PLR0913 - the whole question in one call
+    space: Space,
+    goal: Goal,
+    *,
+    pool: Pool,
+    deadline: float,
+    held: Sequence[Held] = (),
+    start: Sequence[Floats] = (),
+    limits: tuple[Floats, Floats] | None = None,
+    gap: float = 0.0,
+) -> Found:
+    """Make a goal as large as possible over all plans of a space.
+
+    Parameters
+    ----------
+    space
+        Options, rules, layers.
+    goal
+        What to maximise.
+    pool
+        Planes known, and learnt here.
+    deadline
+        On the clock of :func:`time.perf_counter`.
+    held
+        Goals that must not fall below their values.
+    start
+        Plans known; those that are not allowed are passed over.
+    limits
+        Of the options, where goals held exclude some: what an earlier question found.
+    gap
+        Relative distance of bound and value that is good enough; 0 for a proof.
+
+    Returns
+    -------
+    Found
+        The best plan, valued anew.
+
+    Raises
+    ------
+    Infeasible
+        When no plan satisfies the rules.
+    TimeLimit
+        When time ran out before a first plan.
+    """
+    master = Master(space, goal, held, pool, deadline=deadline, limits=limits)
+    for opened in start:
+        master.offer(opened)
+    try:
+        relaxation = master.relax()
+    except (TimeLimit, KeyboardInterrupt) as stop:
+        if master.best is None:
+            raise
+        return _unsearched(master, interrupted=isinstance(stop, KeyboardInterrupt))
+    tree = Tree(master, relaxation, gap=gap)
+    bound = tree.search()
+    if master.best is None:
+        if tree.interrupted:
+            raise KeyboardInterrupt
+        if bound == -np.inf:
+            raise Infeasible("no plan satisfies all the rules of the scenario.")
+        raise TimeLimit("time ran out before a first plan was found; raise time_limit_s.")
+    value, opened = master.best
+    proven = bound < value + _ALMOST * goal.unit
+    return Found(
+        opened=opened,
+        value=value,
+        bound=value if proven else _rounded(max(bound, value), goal.unit),
+        proven=proven,
+        prices=relaxation.prices(),
+        relaxed=relaxation.bound,
+        reduced_cost=relaxation.reduced_cost,
+        limits=tree.limits,
+        interrupted=tree.interrupted,
+    )
+
+
+def _unsearched(master: Master, *, interrupted: bool) -> Found:
+    """Return the best of the plans known, when there was no time for a bound."""
+    value, opened = master.best or (0.0, np.zeros(master.space.options))
+    return Found(
+        opened, value, np.inf, proven=False, prices=None, relaxed=np.inf,
+        reduced_cost=np.zeros(master.space.options), limits=master.limits, interrupted=interrupted,
+    )  # fmt: skip
+
+
+def is_alone(  # noqa: PLR0913 - as `maximise`
+    space: Space,
+    goal: Goal,
+    opened: Floats,
+    *,
+    pool: Pool,
+    deadline: float,
+    held: Sequence[Held] = (),
+    limits: tuple[Floats, Floats] | None = None,
+) -> bool:
+    """Return whether no other plan is worth as much as one that is optimal.
+
+    Parameters
+    ----------
+    space, goal, pool, deadline, held, limits
+        As :func:`maximise`, after it.
+    opened
+        The optimal plan.
+
+    Returns
+    -------
+    bool
+        False also when it could not be shown in time.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When the user stops it.
+    """
+    master = Master(space, goal, held, pool, deadline=deadline, limits=limits)
+    master.without.append(opened)
+    value = goal.value(opened, worths(space.layers, goal.uses, opened))
+    master.least = value - goal.unit / 2
+    try:
+        relaxation = master.relax()
+    except Infeasible:
+        return True
+    except TimeLimit:
+        return False
+    tree = Tree(master, relaxation, gap=0.0)
+    bound = tree.search()
+    if tree.interrupted:
+        raise KeyboardInterrupt
+    return master.best is None and bound < value - goal.unit / 2
+
+
+def _all_of(held: Held, space: Space) -> str | None:
+    """Return the layer that a goal held asks all of, or None."""
+    goal = held.goal
+    if goal.options is not None or goal.least or list(goal.layers.values()) != [1.0]:
+        return None
+    (name,) = goal.layers
+    layer = space.layers[name]
+    if not hasattr(layer, "needed") or abs(held.value - layer.most.sum()) > layer.unit / 2:
+        return None  # less than all of it, or more than it can be
+    return name
+
+
+def _kept_by_all(floor: BlockFloor, space: Space) -> bool:
+    """Return whether a block reaches what is asked of it where its layer is worth all it can be."""
+    layer = space.layers[floor.layer]
+    return bool(layer.most[floor.block] > floor.value - layer.unit / 2)
+
+
+def _rounded(bound: float, unit: float) -> float:
+    """Return a bound in whole units, never below what it was."""
+    return float(np.ceil(bound / unit - 0.5) * unit)
+
+
+__all__ = ["Found", "Held", "Master", "Pool", "Prices", "Rule", "maximise"]

@@ -1,0 +1,155 @@
+"""One case: what a plan is made from once minutes are known, and the rules that bind it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import geopandas as gpd
+
+from planner import travel
+from planner.network import RoadNetwork
+from planner.rules import Rules, users_seated
+from planner.scenarios._scenario import Scenario
+from planner.territory import Territory
+from planner.travel import TravelTimes
+
+FAR_MIN = 45.0  # how far minutes are looked for where the objective is minutes themselves
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What a plan is made from, once minutes are known.
+
+    Attributes
+    ----------
+    territory, scenario
+        As they were given.
+    roads
+        None where times are estimates.
+    people, places
+        Demand points with residents and users; candidate sites.
+    minutes
+        From people to places.
+    between
+        From place to place, where the rules ask for spacing.
+    """
+
+    territory: Territory
+    scenario: Scenario
+    roads: RoadNetwork | None
+    people: gpd.GeoDataFrame
+    places: gpd.GeoDataFrame
+    minutes: TravelTimes
+    between: TravelTimes | None
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What every plan must respect."""
+        return rules_of(self.scenario, self.places)
+
+
+def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
+    """Return the rules of a scenario; the corpoworking site only where there is an activity zone.
+
+    Parameters
+    ----------
+    scenario
+        The numbers.
+    places
+        Candidate sites.
+
+    Returns
+    -------
+    Rules
+        As the model and the certificate read them.
+    """
+    zones = int((places["corpoworking"] & (places["status"] != "existing")).sum())
+    most = {
+        "structuring": scenario.structuring_sites,
+        "mini": scenario.mini_sites_max,
+        "corpoworking": min(scenario.corpoworking_sites_max, zones),
+    }
+    spacing = {
+        "structuring": scenario.structuring_spacing_min,
+        "mini": scenario.mini_spacing_min,
+    }
+    return Rules(
+        at_least=most | {"mini": 0},
+        at_most=most,
+        mesh_min=scenario.mesh_min,
+        structuring_min=scenario.structuring_min,
+        decay=scenario.decay_curve,
+        backup_weight=scenario.backup_weight,
+        commune_sites_max=scenario.commune_sites_max,
+        spacing_min={tier: minutes for tier, minutes in spacing.items() if minutes > 0},
+        invest_max_eur=scenario.invest_max_eur,
+        running_max_eur=scenario.running_max_eur,
+        commune_invest_max_eur=scenario.commune_invest_max_eur,
+        commune_share_min=scenario.commune_share_min,
+        mesh_share_min=scenario.mesh_share_min,
+        seats=scenario.seats_bind,
+        gate=scenario.premises_gate,
+        cost_years=scenario.cost_years,
+    )
+
+
+def seated(scenario: Scenario) -> dict[str, float]:
+    """Return how many users a site of each tier can have, by column name."""
+    return {
+        f"users_seated_{tier}": users_seated(
+            seats, days_a_week=scenario.user_days_a_week, peak_factor=scenario.peak_factor
+        )
+        for tier, seats in scenario.seats.items()
+    }
+
+
+def longest_min(scenario: Scenario) -> float:
+    """Return how far minutes from people to places must be known."""
+    looked = max(scenario.mesh_min, scenario.structuring_min, scenario.use_until_min)
+    return max(looked, FAR_MIN) if scenario.objective in ("minutes", "worst") else looked
+
+
+def times(
+    roads: RoadNetwork | None,
+    scenario: Scenario,
+    origins: gpd.GeoDataFrame,
+    destinations: gpd.GeoDataFrame,
+    *,
+    cutoff_min: float,
+    crow_kph: float = travel.CROW_KPH,
+    progress: travel.Progress | None = None,
+) -> TravelTimes:
+    """Return minutes on the roads, or estimates where there are none.
+
+    Parameters
+    ----------
+    roads
+        None for estimates.
+    scenario
+        Snapping and walking.
+    origins, destinations
+        Points.
+    cutoff_min
+        Longest time of interest.
+    crow_kph
+        Speed of the estimates.
+    progress
+        Called with what is done and its total.
+
+    Returns
+    -------
+    TravelTimes
+        Sparse minutes.
+    """
+    if roads is None:
+        return travel.estimated_times(
+            origins, destinations, cutoff_min=cutoff_min, crow_kph=crow_kph
+        )
+    return travel.times(
+        roads,
+        origins,
+        destinations,
+        cutoff_min=cutoff_min,
+        max_snap_m=scenario.max_snap_m,
+        walk_kph=scenario.walk_kph,
+        progress=progress,
+    )
