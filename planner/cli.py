@@ -16,7 +16,9 @@ from planner._errors import PlannerError
 
 if TYPE_CHECKING:
     from planner.plan import Plan
+    from planner.scenarios import StudyTable
 
+_MOST_ROWS = 40  # of a study, on the terminal; its file holds all
 EXIT_FAILED, EXIT_NOT_PROVEN, EXIT_INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
@@ -36,6 +38,7 @@ _STAGES = {
     "isochrones": "Isochrones",
     "indicators": "Couverture",
     "ranges": "Autres vitesses",
+    "studies": "Études",
     "files": "Écriture",
 }
 
@@ -56,6 +59,13 @@ def plan(
     out: Annotated[
         Path | None, typer.Option(help="Dossier de sortie ; plan-TERRITOIRE par défaut.")
     ] = None,
+    study: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Étude à joindre : pareto, alternatives, reasons, robustness, phases, ou all ; "
+            "peut être répété."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Écrire même dans un dossier qui contient autre chose."),
@@ -68,6 +78,8 @@ def plan(
     from planner.plan import check_folder
 
     settings = scenarios.read_scenario(scenario) if scenario else scenarios.Scenario()
+    if study:
+        settings = scenarios.with_studies(settings, study)
     home = territories.read(territory)
     suffix = f"-{slug(settings.name)}" if scenario else ""
     folder = out or Path(f"plan-{slug(home.name)}{suffix}")
@@ -153,6 +165,8 @@ def _summary(result: "Plan", folder: Path) -> None:
     for label, value, doubt in result.figures():
         console.print(f"{label} : [bold]{value}[/bold]{f' ({doubt})' if doubt else ''}")
     console.print(result.proof)
+    for table in result.studies.values():
+        console.print(_study_table(table))
     for note in result.notes:
         console.print(_plain(note), style="yellow")
     stages = " ; ".join(
@@ -181,6 +195,18 @@ def _sites_table(result: "Plan") -> Table:
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
         sites.add_row(*map(_plain, row), _format.headcount(site["residents_mesh"]))
     return sites
+
+
+def _study_table(study: "StudyTable") -> Table:
+    """Return a study as a table that fits a terminal: lists of ids are left to its file."""
+    shown = Table(title=_plain(study.title), caption=_plain(study.note))
+    labels = [label for label in study.rows if label != "identifiants"]
+    for label in labels:
+        numeric = study.rows[label].dtype.kind in "if"
+        shown.add_column(_plain(label), justify="right" if numeric else "left")
+    for row in study.rows[labels].head(_MOST_ROWS).itertuples(index=False):
+        shown.add_row(*(_plain("" if value != value else value) for value in row))  # noqa: PLR0124 - NaN
+    return shown
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -24,7 +24,7 @@ from planner.maps._words import KINDS, status_words
 from planner.maps._words import TIERS as TIER_WORDS
 
 if TYPE_CHECKING:
-    from planner.scenarios import Scenario
+    from planner.scenarios import Scenario, StudyTable
 
 FILES = ("plan.json", "sites.csv", "communes.csv", "carte.html")
 FORMAT = "planner-plan-1"
@@ -76,6 +76,8 @@ class Plan:
         Whether times are estimates.
     seconds
         By stage of the run; never written, as outputs are the same bytes every time.
+    studies
+        Tables of what was asked beside the plan, by the name of their file.
     """
 
     territory: str
@@ -98,6 +100,7 @@ class Plan:
     estimated: bool
     seconds: Mapping[str, float] = field(repr=False)
     ledger: pd.DataFrame | None = field(default=None, repr=False)
+    studies: "Mapping[str, StudyTable]" = field(default_factory=dict, repr=False)
 
     @property
     def proven(self) -> bool:
@@ -193,6 +196,9 @@ class Plan:
                 strict=True,
             )
         )
+        for name, study in sorted(self.studies.items()):
+            columns = {label: study.rows[label].to_list() for label in study.rows}
+            texts[f"{name}.csv"] = _csv(columns)
         try:
             with contextlib.ExitStack() as last_comes_first:
                 for name, text in texts.items():
@@ -320,7 +326,8 @@ def _json(plan: Plan) -> str:
         "proven": plan.proven,
         "proof": plan.proof,
         "stages": [
-            {"name": s.name, "value": s.value, "bound": s.bound, "gap": s.gap, "proven": s.proven}
+            {"name": s.name, "value": s.value, "bound": s.bound, "gap": s.gap, "proven": s.proven,
+             "smaller_is_better": s.smaller}
             for s in plan.stages
         ],
         "certificate": {
@@ -331,6 +338,10 @@ def _json(plan: Plan) -> str:
             "gap": dict(certificate.gap),
             "independent": list(certificate.independent),
         },
+        "studies": {
+            name: {"title": study.title, "note": study.note, "rows": _plain_rows(study.rows)}
+            for name, study in sorted(plan.studies.items())
+        },
         "sites": _records(plan.sites),
         "communes": _records(plan.communes),
         "sources": plan.sources.to_dict("records"),
@@ -338,6 +349,11 @@ def _json(plan: Plan) -> str:
         "notes": list(plan.notes),
     }
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def _records(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:

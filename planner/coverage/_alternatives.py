@@ -5,6 +5,7 @@ with those found before (Brill, Chang, Hopkins 1982). A site in all of them is s
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -61,6 +62,7 @@ def alternatives(  # noqa: PLR0913 - the question in one call; all but the table
     objective: Objective = "service",
     plans: int = 10,
     within: float = 0.02,
+    start: Sequence[pd.Series] = (),
     time_limit_s: float = 60.0,
 ) -> Alternatives:
     """Return plans nearly as good as the optimum that differ most from it and from one another.
@@ -73,6 +75,8 @@ def alternatives(  # noqa: PLR0913 - the question in one call; all but the table
         How many, besides the optimum.
     within
         Share of its optimum that each goal may give up (0-1).
+    start
+        Plans known, as tiers by site; the optimum, where it is known.
     time_limit_s
         Seconds in all.
 
@@ -96,7 +100,7 @@ def alternatives(  # noqa: PLR0913 - the question in one call; all but the table
         minutes, demand, candidates, rules=rules, between=between, objective=objective,
         time_limit_s=time_limit_s,
     )  # fmt: skip
-    best = reach(case)
+    best = reach(case, start=[case.opened(tier) for tier in start])
     goals = [goal for goal in case.goals if goal.name not in ("ids", "worst")]
     held = [*case.held, *(_relaxed(case, goal, best.opened, within) for goal in goals)]
     found: list[Floats] = [best.opened]

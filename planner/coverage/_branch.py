@@ -8,13 +8,14 @@ site whose two sides, tried with a few steps each, raise the bound most.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.coverage import _gains
+from planner.coverage import _gains, _smaller
 
 Floats: TypeAlias = NDArray[np.float64]
 Marks: TypeAlias = NDArray[np.int8]
@@ -22,12 +23,15 @@ Arrays: TypeAlias = tuple[NDArray[np.generic], ...]
 
 IN, OUT = 1, 2
 _ROOT_STEPS, _ROOT_LENGTH = 600, 1.0
+_NEXT_STEPS, _NEXT_LENGTH, _ROOT_SHORTEST = 100, 0.06, 0.02
+_SHORTER, _WORTH = 0.6, 0.01  # shorten the steps unless they close so much of the gap
 _NODE_STEPS, _NODE_LENGTH = 60, 0.08
 _TRIED, _TRIAL_STEPS = 12, 24
 _ROUNDS = 3
-_ROOT_WORK = 3e7  # entries read by the first local search
+_ROOT_WORK, _ROOT_PASSES, _KICKS = 3e7, 400, 400  # of the first local search
+_SHALLOW, _OFTEN = 3, 4  # nodes from one local search to the next
 _MANTISSA = 51  # bits within which all sums stay
-MOST = 2.0**46  # of a sum of costs, times the number of sites
+MOST = 2.0**50  # of a sum of costs, times the number of sites
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,13 @@ class Instance:
     @property
     def magic(self) -> float:
         """The number whose addition and subtraction rounds to the grid of exact sums."""
-        total = float(self.arrays[3].sum() + self.arrays[7].sum())  # type: ignore[attr-defined] # arrays of floats
+        total = float(self.arrays[3].sum() + self.arrays[7].sum())
         most = total * (self.sites + 2) + abs(self.const) + 2
         return float(1.5 * 2.0 ** (52 - max(_MANTISSA - int(np.ceil(np.log2(most))), 0)))
 
     def smaller(self, state: Marks, room: float = np.inf) -> "Instance":
         """Return the instance with sites in or out, and without costs above `u` plus `room`."""
-        out = _gains.shrink(*self.arrays, self.const, self.u, state, room)
+        out = _smaller.shrink(*self.arrays, self.const, self.u, state, room)
         opened = self.names[np.flatnonzero(state == IN)].tolist()
         return replace(
             self,
@@ -98,7 +102,18 @@ class Instance:
     def undominated(self) -> "Instance":
         """Return the instance without the sites that another serves for at least as well."""
         state = np.zeros(self.columns, np.int8)
-        return self.smaller(state) if _gains.dominated(*self.arrays, state) else self
+        return self.smaller(state) if _smaller.dominated(*self.arrays, state) else self
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What a few steps gave for some sites: multipliers, bounds, the best plan met and its cost."""
+
+    way: int
+    u: Floats
+    bound: Floats
+    cost: Floats
+    plan: Marks
 
 
 @dataclass
@@ -126,6 +141,7 @@ class Search:
     open: list[Instance] = field(default_factory=list)
     nodes: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     @property
     def enough(self) -> float:
@@ -154,7 +170,7 @@ class Search:
         try:
             node = self._root(root)
             self.open = [node] if node is not None else []
-            while self.open and time.perf_counter() < self.deadline:
+            while self.open and self._in_time():
                 children = self._children(self.open[-1])
                 self.open[-1:] = children
         except KeyboardInterrupt:
@@ -169,16 +185,30 @@ class Search:
         }
         chosen = self._first_plan(node)
         node = replace(node, u=_gains.first_multipliers(*node.arrays[:4], chosen))
-        found = self._explore(node, _ROOT_STEPS, _ROOT_LENGTH)
+        found = self._converged(node)
         self.counts["fixed"] -= 0 if found is None else found.columns
         return found
+
+    def _converged(self, node: Instance) -> Instance | None:
+        """Return the root at the best bound that repeated, ever shorter steps find."""
+        length, found = _NEXT_LENGTH, self._explore(node, _ROOT_STEPS, _ROOT_LENGTH)
+        while found is not None and length > _ROOT_SHORTEST and self._in_time():
+            before = found.bound
+            found = self._explore(found, _NEXT_STEPS, length)
+            if found is not None and found.bound < before + _WORTH * (self.best - before):
+                length *= _SHORTER
+        return found
+
+    def _in_time(self) -> bool:
+        return time.perf_counter() < self.deadline
 
     def _first_plan(self, node: Instance) -> Marks:
         """Return a plan by greedy choice and swaps, then by kicks and swaps."""
         chosen = np.zeros(node.columns, np.int8)
         cost, work = self._improve(node, chosen)
         kick = 0
-        while work < _ROOT_WORK and kick < 200 and time.perf_counter() < self.deadline:
+        most = max(_ROOT_WORK, _ROOT_PASSES * node.arrays[2].size)
+        while work < most and kick < _KICKS and self._in_time():
             kick += 1
             other = chosen.copy()
             value, read = self._improve(node, other, kick)
@@ -219,7 +249,7 @@ class Search:
             if self._leaf(node):
                 return None
             node, rho, _, chosen = self._ascend(node, steps, length)
-            if turn == 0 and node.bound <= self.enough and (node.depth < 3 or self.nodes % 16 == 0):
+            if turn == 0 and node.bound <= self.enough and self._worth_a_swap(node):
                 self._improve(node, chosen)
             if node.bound > self.enough:
                 return None
@@ -233,6 +263,9 @@ class Search:
             steps = max(steps // 2, _TRIAL_STEPS)
         return node
 
+    def _worth_a_swap(self, node: Instance) -> bool:
+        return node.depth < _SHALLOW or self.nodes % (4 * _OFTEN) == 0
+
     def _children(self, node: Instance) -> list[Instance]:
         """Return what is left to search of a node, the most promising last."""
         if node.bound > self.enough:
@@ -242,34 +275,61 @@ class Search:
         while found is not None and not self._leaf(found):
             pair, found = self._split(found)
             if pair:
-                return sorted((child.undominated() for child in pair), key=lambda c: -c.bound)
+                return sorted(pair, key=lambda child: -child.bound)
         return []
 
     def _split(self, node: Instance) -> tuple[list[Instance], Instance | None]:
-        """Try sites to branch on: return two sides, or the only side that one of them leaves."""
+        """Try sites to branch on: return two sides, or the only instance that trials leave."""
         node, rho, mean, _ = self._ascend(node, _TRIAL_STEPS, _NODE_LENGTH)
         if node.bound > self.enough:
             return [], None
+        if self.nodes % _OFTEN == 1:
+            likely = np.zeros(node.columns, np.int8)
+            likely[np.argsort(-mean, kind="stable")[: node.sites]] = 1
+            self._improve(node, likely)
         score = mean * (1 - mean) * rho
-        best, pair = -1.0, []
-        for j in np.argsort(-score, kind="stable")[:_TRIED]:
-            sides = [side for way in (OUT, IN) if (side := self._side(node, int(j), way))]
-            if len(sides) < 2:
-                return [], sides[0].undominated() if sides else None
-            worth = float(np.prod([max(side.bound - node.bound, 1e-3) for side in sides]))
-            if worth > best:
-                best, pair = worth, sides
-        return pair, None
+        sites = np.argsort(-score, kind="stable")[: min(_TRIED, node.columns)].astype(np.int32)
+        task = self.pool.submit(self._trials, node, sites, IN)
+        outside, inside = self._trials(node, sites, OUT), task.result()
+        for trials in (outside, inside):
+            k = int(np.argmin(trials.cost))
+            self.offer(float(trials.cost[k]), node, trials.plan[k])
+        dead = [trials.bound > self.enough for trials in (outside, inside)]
+        if (dead[0] & dead[1]).any():
+            return [], None
+        if dead[0].any() or dead[1].any():
+            state = np.zeros(node.columns, np.int8)
+            state[sites[dead[0]]], state[sites[dead[1]]] = IN, OUT
+            if (state == IN).sum() > node.sites:
+                return [], None
+            return [], node.smaller(state).undominated()
+        rise = [np.maximum(trials.bound - node.bound, 1e-3) for trials in (outside, inside)]
+        k = int(np.argmax(rise[0] * rise[1]))
+        return [self._side(node, int(sites[k]), t, k) for t in (outside, inside)], None
 
-    def _side(self, node: Instance, site: int, way: int) -> Instance | None:
-        """Return the instance with one more site decided, None if it holds no better plan."""
+    def _trials(self, node: Instance, sites: NDArray[np.int32], way: int) -> "Trials":
+        """Return what a few steps give with each of some sites in or out."""
+        count = sites.size
+        trials = Trials(
+            way,
+            np.empty((count, node.u.size)),
+            np.empty(count),
+            np.empty(count),
+            np.zeros((count, node.columns), np.int8),
+        )
+        _gains.try_sites(
+            *node.arrays, node.const, node.sites, node.u, sites, way, self.best, self.enough,
+            _TRIAL_STEPS, _NODE_LENGTH, node.magic,
+            trials.u, trials.bound, trials.cost, trials.plan,
+        )  # fmt: skip
+        return trials
+
+    def _side(self, node: Instance, site: int, trials: "Trials", k: int) -> Instance:
         state = np.zeros(node.columns, np.int8)
-        state[site] = way
-        side = replace(node, depth=node.depth + 1).smaller(state)
-        if self._leaf(side):
-            return None
-        side = self._ascend(side, _TRIAL_STEPS, _NODE_LENGTH)[0]
-        return None if side.bound > self.enough else side
+        state[site] = trials.way
+        bound = max(node.bound, float(trials.bound[k]))
+        side = replace(node, u=trials.u[k].copy(), bound=bound, depth=node.depth + 1)
+        return side.smaller(state).undominated()
 
 
 def searched(

@@ -15,6 +15,7 @@ TOLERANCE = 1e-9  # HiGHS's own, 1e-6, gives hundreds of residents away in a lat
 _STATUS = highspy.HighsModelStatus
 _NO_POINT = (_STATUS.kInfeasible, _STATUS.kUnboundedOrInfeasible)
 _ASTRAY = (_STATUS.kUnknown, _STATUS.kNotset, _STATUS.kSolveError)
+_SCALES = (0, -10, -20)  # powers of two for limits, where HiGHS loses its way among large ones
 _STOPPED = (
     _STATUS.kTimeLimit,
     _STATUS.kInterrupt,
@@ -127,12 +128,17 @@ class Program:
     def relaxed(self, *, seconds: float) -> tuple[Answer, Floats, Floats]:
         """Solve it as a linear program; return also the duals of rows and of columns."""
         self._run(seconds)
-        if self._solver.getModelStatus() in _ASTRAY:
+        for scale in _SCALES:
+            if self._solver.getModelStatus() not in _ASTRAY:
+                break
+            self._solver.setOptionValue("user_bound_scale", scale)
             self._solver.clearSolver()  # what it had learnt led astray: from the beginning
             self._run(seconds)
         answer = self._answer()
         found = self._solver.getSolution()
-        return answer, np.array(found.row_dual), np.array(found.col_dual)
+        duals = np.array(found.row_dual), np.array(found.col_dual)
+        self._solver.setOptionValue("user_bound_scale", 0)
+        return answer, *duals
 
     def _run(self, seconds: float) -> None:
         solver = self._solver

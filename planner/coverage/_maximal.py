@@ -32,6 +32,7 @@ Current, J., Storbeck, J. (1988). Capacitated covering models. Environment and P
 import math
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -39,9 +40,9 @@ import scipy.sparse as sp
 from planner._errors import InputError
 from planner._tables import listed
 from planner.coverage._branch import MOST, Instance, Search, searched
-from planner.coverage._gains import arranged
 from planner.coverage._milp import Result, Rows, maximise
 from planner.coverage._reduce import Units, merge_equal_rows, ordered, whole_units
+from planner.coverage._smaller import arranged
 from planner.coverage._solution import (
     Floats,
     Integers,
@@ -56,7 +57,7 @@ from planner.coverage._solution import (
 
 _DIMENSIONS = 2
 _LAYERS = 16  # so many degrees of cover are nested layers of all-or-nothing cover
-_LEAST_TOTAL = 1e7  # that half a unit of gap may mean nothing
+_LEAST_TOTAL = 1e6  # that half a unit of gap may mean nothing
 
 
 def maximal_covering(
@@ -133,7 +134,7 @@ def maximal_covering(
         return replace(_capacitated(case, room), seconds=time.perf_counter() - begin)
     instance, units, total = _instance(case)
     search = searched(instance, must, never, offset=total, gap=gap, deadline=case.deadline)
-    return _solution(case, search, units, total, begin)
+    return replace(_solution(case, search, units, total), seconds=time.perf_counter() - begin)
 
 
 @dataclass(frozen=True)
@@ -154,16 +155,16 @@ class _Case:
         return self.grades.dtype.kind == "b"
 
 
-def _checked_grades(cover: object) -> sp.csr_array:
+def _checked_grades(cover: Any) -> sp.csr_array:  # noqa: ANN401 - any class of matrix
     """Return the cover in rows: of booleans where it is all or nothing, else of floats."""
     if not sp.issparse(cover):
         try:
             cover = np.asarray(cover)
         except ValueError as error:
             raise InputError("cover: rows of different lengths.") from error
-    if cover.ndim != _DIMENSIONS:  # type: ignore[attr-defined] # dense or sparse
+    if cover.ndim != _DIMENSIONS:
         raise InputError("cover: a matrix, demand points × candidates.")
-    if cover.dtype.kind not in "biuf" and 0 not in cover.shape:  # type: ignore[attr-defined]
+    if cover.dtype.kind not in "biuf" and 0 not in cover.shape:
         raise InputError("cover: not a matrix of numbers.")
     grades = sp.csr_array(cover)
     if grades.dtype.kind == "b":
@@ -179,9 +180,8 @@ def _checked_grades(cover: object) -> sp.csr_array:
             f"cover[{row}, {grades.indices[at]}] is {grades.data[at]}: from 0, not covered, to 1, "
             f"covered in full. {wrong.size} such in all."
         )
-    if not ((grades.data == 0) | (grades.data == 1)).all():
-        return sp.csr_array(grades.astype(np.float64))
-    return sp.csr_array(grades.astype(np.bool_))
+    whole = ((grades.data == 0) | (grades.data == 1)).all()
+    return sp.csr_array(grades.astype(np.bool_ if whole else np.float64))
 
 
 def _instance(case: _Case) -> tuple[Instance, Units, float]:
@@ -233,14 +233,14 @@ def _graded(case: _Case) -> tuple[Instance, Units, float]:
     return Instance.of(arranged(*ordered(entries, cap), columns), case.sites), units, cap.sum()
 
 
-def _solution(case: _Case, search: Search, units: Units, total: float, begin: float) -> Solution:
+def _solution(case: _Case, search: Search, units: Units, total: float) -> Solution:
     """Return what the search found in the terms of the user."""
     selected = np.array(search.chosen, np.int64)
     value, bound = (units.value(total - cost) for cost in (search.best, search.bound))
     if units.error:
         best = np.zeros(case.weight.size)
         if selected.size:
-            best = case.grades[:, selected].max(axis=1).toarray()
+            best = sp.csc_array(case.grades)[:, selected].max(axis=1).toarray().ravel()
         value = math.fsum(case.weight * best)
         bound = max(value, bound + units.error)
     return Solution(
@@ -248,7 +248,7 @@ def _solution(case: _Case, search: Search, units: Units, total: float, begin: fl
         value,
         bound,
         proven=bound - value <= max(case.gap * bound, 2 * units.error),
-        seconds=time.perf_counter() - begin,
+        seconds=0.0,
         reduced={"points": case.weight.size, **search.counts},
     )
 
@@ -269,63 +269,74 @@ def _checked_capacities(capacities: object, columns: int) -> Floats:
 
 def _capacitated(case: _Case, room: Floats) -> Solution:
     """Return the plan of the model with capacities, by HiGHS, on merged points."""
-    begin = time.perf_counter()
-    grades, weight = case.grades, case.weight
+    points, grades, weight = case.weight.size, case.grades, case.weight
     if case.whole:
         units = _units(case, weight)
         grades, total = merge_equal_rows(grades, units.counts.astype(np.int64))
         weight = np.array([units.value(count) for count in total.tolist()])
     scale = max(1.0, _LEAST_TOTAL / max(weight.sum(), 1.0))
-    grades, weight, room = sp.csc_array(grades.astype(np.float64)), weight * scale, room * scale
-    room = np.minimum(room, weight.sum())
+    flow = _Flow(
+        sp.csc_array(grades.astype(np.float64)),
+        weight * scale,
+        np.minimum(room, weight.sum()) * scale,
+        case,
+    )
     may = np.ones(room.size, np.bool_)
     may[case.never] = False
-    seconds = max(case.deadline - time.perf_counter(), 0.0)
-    found = _served(grades, weight, room, may, case, seconds)
+    found = flow.best(may, max(case.deadline - time.perf_counter(), 0.0))
     selected = np.flatnonzero(found.x[: room.size] > 1 / 2)
-    keep = np.zeros(room.size, np.bool_)
-    keep[selected] = True
-    value = _served(grades, weight, room, keep, case, math.inf).value
+    may[:] = False
+    may[selected] = True
+    value = flow.best(may, math.inf).value
     bound = max(value, found.bound)
     return Solution(
         selected,
         value / scale,
         bound / scale,
         proven=bound - value <= max(case.gap * bound, 1.0),
-        seconds=time.perf_counter() - begin,
-        reduced={"points": case.weight.size, "rows": weight.size},
+        seconds=0.0,
+        reduced={"points": points, "rows": weight.size},
     )
 
 
-def _served(
-    grades: sp.csc_array, weight: Floats, room: Floats, may: Mask, case: _Case, seconds: float
-) -> Result:
-    """Maximise what sites serve: columns are the sites, then the flows from points to them."""
-    count, sites = grades.shape
-    flows = grades.nnz
-    point, site = grades.indices, np.repeat(np.arange(sites), np.diff(grades.indptr))
-    ones, flow = np.ones(flows), np.arange(flows)
-    each = sp.csr_array((ones, (point, flow)), (count, flows))
-    at = sp.csr_array((ones, (site, flow)), (sites, flows))
-    share = sp.csr_array((-weight[point], (flow, site)), (flows, sites))
-    must = np.zeros(sites)
-    must[case.must] = 1.0
-    rows = [
-        _at_most(sp.csr_array((count, sites)), each, weight),
-        _at_most(share, sp.eye_array(flows, format="csr"), np.zeros(flows)),
-        _at_most(sp.diags_array(-room, format="csr"), at, np.zeros(sites)),
-        _at_most(sp.csr_array(np.ones((1, sites))), sp.csr_array((1, flows)), [float(case.sites)]),
-        _at_most(sp.diags_array(-must, format="csr"), sp.csr_array((sites, flows)), -must),
-    ]
-    return maximise(
-        np.concatenate([np.zeros(sites), grades.data]),
-        rows,
-        integer=np.arange(sites + flows) < sites,
-        upper=np.concatenate([may.astype(np.float64), weight[point]]),
-        time_limit_s=seconds,
-    )
+@dataclass(frozen=True)
+class _Flow:
+    """The model with capacities: columns are the sites, then the shares of points they serve."""
+
+    grades: sp.csc_array
+    weight: Floats
+    room: Floats
+    case: _Case
+
+    def best(self, may: Mask, seconds: float) -> Result:
+        """Maximise what the sites that may open serve."""
+        count, sites = self.grades.shape
+        flows, point = self.grades.nnz, self.grades.indices
+        site, flow = np.repeat(np.arange(sites), np.diff(self.grades.indptr)), np.arange(flows)
+        each = sp.csr_array((np.ones(flows), (point, flow)), (count, flows))
+        unit = np.where(self.room > 0, self.room, 1.0)
+        load = self.weight[point] / unit[site] + (self.room[site] == 0)
+        at = sp.csr_array((load, (site, flow)), (sites, flows))
+        share = sp.csr_array((-np.ones(flows), (flow, site)), (flows, sites))
+        one, most = sp.csr_array(np.ones((1, sites))), np.array([float(self.case.sites)])
+        must = np.zeros(sites)
+        must[self.case.must] = 1.0
+        rows = [
+            _at_most(sp.csr_array((count, sites)), each, np.ones(count)),
+            _at_most(share, sp.csr_array(sp.eye_array(flows)), np.zeros(flows)),
+            _at_most(sp.csr_array(sp.diags_array(-self.room / unit)), at, np.zeros(sites)),
+            _at_most(one, sp.csr_array((1, flows)), most),
+            _at_most(sp.csr_array(sp.diags_array(-must)), sp.csr_array((sites, flows)), -must),
+        ]
+        return maximise(
+            np.concatenate([np.zeros(sites), self.grades.data * self.weight[point]]),
+            rows,
+            integer=np.arange(sites + flows) < sites,
+            upper=np.concatenate([may.astype(np.float64), np.ones(flows)]),
+            time_limit_s=seconds,
+        )
 
 
-def _at_most(sites: sp.csr_array, flows: sp.csr_array, most: Floats | list[float]) -> Rows:
+def _at_most(sites: sp.csr_array, flows: sp.csr_array, most: Floats) -> Rows:
     matrix = sp.csr_array(sp.hstack([sites, flows], format="csr"))
-    return Rows(matrix, np.full(matrix.shape[0], -np.inf), np.asarray(most, np.float64))
+    return Rows(matrix, np.full(matrix.shape[0], -np.inf), most)

@@ -31,8 +31,8 @@ import scipy.sparse as sp
 from planner._errors import Infeasible, TimeLimit
 from planner._tables import listed
 from planner.coverage._branch import MOST, Instance, Search, searched
-from planner.coverage._gains import arranged
 from planner.coverage._reduce import Units, ordered, whole_units
+from planner.coverage._smaller import arranged
 from planner.coverage._solution import (
     Floats,
     Integers,
@@ -137,7 +137,8 @@ def _check_reach(pairs: sp.csr_array, asking: Integers, never: Integers, sites: 
     may[never] = 0.0
     if not sites:
         may[:] = 0.0
-    reach = sp.csr_array((np.ones(pairs.nnz), pairs.indices, pairs.indptr), pairs.shape) @ may
+    ones = sp.csr_array((np.ones(pairs.nnz), pairs.indices, pairs.indptr), pairs.shape)
+    reach = np.asarray(ones @ may)
     lost = asking[reach[asking] == 0]
     if lost.size:
         raise Infeasible(
@@ -175,7 +176,7 @@ def _filled(chosen: tuple[int, ...], sites: int, never: Integers, columns: int) 
 
 def _counted(pairs: sp.csr_array, weight: Floats, selected: Integers) -> tuple[float, Mask]:
     """Return the weighted cost of a plan, and which points with weight it leaves alone."""
-    here = sp.csr_array(pairs[:, selected])
+    here = sp.csr_array(sp.csc_array(pairs)[:, selected])
     row = np.repeat(np.arange(here.shape[0]), np.diff(here.indptr))
     least = np.full(here.shape[0], np.inf)
     np.minimum.at(least, row, here.data)

@@ -35,12 +35,13 @@ class Reasons:
     ----------
     chosen
         Index site id, new open sites: tier; `only_residents` and `only_users` that no other site
-        of the plan serves; `lost_residents` and `lost_users` of the best plan without it;
+        of the plan serves; `lost_residents`, `lost_structuring` (residents near a structuring
+        site) and `lost_users` of the best plan without it;
         `replacement`, the sites that then come, and `leaving`, those that go, as text; `possible`,
         whether a plan without it exists; `exact`, whether the loss is proven.
     rejected
-        Index site id, sites left closed: `lost_residents` and `lost_users` of the best plan found
-        that has it open; `replacement`, all that opens; `leaving`, the sites that give way;
+        Index site id, sites left closed: the same losses of the best plan found that has it open;
+        `replacement`, all that opens; `leaving`, the sites that give way;
         `possible`, whether a plan with it exists; `exact`, whether the loss is proven.
     seconds
         Time it took.
@@ -157,6 +158,7 @@ class _Plan:
         old, new = (set(self.sites[plan > _OPEN]) for plan in (self.best.opened, found.opened))
         return {
             "lost_residents": self.totals["mesh"] - totals["mesh"],
+            "lost_structuring": self.totals["structuring"] - totals["structuring"],
             "lost_users": self.totals.get("users", 0.0) - totals.get("users", 0.0),
             "replacement": ", ".join(sorted(new - old)),
             "leaving": ", ".join(sorted(old - new)),
@@ -188,7 +190,7 @@ def _with(opened: Floats, option: int, value: float) -> Floats:
 
 def _nothing(*, possible: bool) -> dict[str, object]:
     return {
-        "lost_residents": np.nan, "lost_users": np.nan, "replacement": "", "leaving": "",
+        "lost_residents": np.nan, "lost_structuring": np.nan, "lost_users": np.nan, "replacement": "", "leaving": "",
         "possible": possible, "exact": not possible,
     }  # fmt: skip
 
@@ -196,7 +198,8 @@ def _nothing(*, possible: bool) -> dict[str, object]:
 def _frame(
     rows: list[dict[str, object]], ids: Sequence[str], tier: pd.Series | None = None
 ) -> pd.DataFrame:
-    names = ["lost_residents", "lost_users", "replacement", "leaving", "possible", "exact"]
+    names = ["lost_residents", "lost_structuring", "lost_users"]
+    names += ["replacement", "leaving", "possible", "exact"]
     if tier is not None:
         names = ["only_residents", "only_users", *names]
     frame = pd.DataFrame(rows, index=pd.Index(ids, name="id", dtype=object), columns=names)

@@ -1,16 +1,18 @@
 """One case: what a plan is made from once minutes are known, and the rules that bind it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import geopandas as gpd
 
 from planner import travel
-from planner.network import RoadNetwork
+from planner.assumptions import DEFAULTS
+from planner.network import CAR_RANGE, RoadNetwork
 from planner.rules import Rules, users_seated
 from planner.scenarios._scenario import Scenario
 from planner.territory import Territory
-from planner.travel import TravelTimes
+from planner.travel import CROW_KPH, TravelTimes
 
 FAR_MIN = 45.0  # how far minutes are looked for where the objective is minutes themselves
 
@@ -115,7 +117,7 @@ def times(
     destinations: gpd.GeoDataFrame,
     *,
     cutoff_min: float,
-    crow_kph: float = travel.CROW_KPH,
+    crow_kph: float = CROW_KPH,
     progress: travel.Progress | None = None,
 ) -> TravelTimes:
     """Return minutes on the roads, or estimates where there are none.
@@ -153,3 +155,27 @@ def times(
         walk_kph=scenario.walk_kph,
         progress=progress,
     )
+
+
+def speeds(
+    roads: RoadNetwork | None, scenario: Scenario
+) -> Iterator[tuple[RoadNetwork | None, float]]:
+    """Return the roads, or the speed of estimates, at the slow and the fast end of what is known.
+
+    Parameters
+    ----------
+    roads
+        None where times are estimates.
+    scenario
+        Its profile; other profiles than that of a car have no range.
+
+    Returns
+    -------
+    Iterator[tuple[RoadNetwork | None, float]]
+        Roads and crow-fly speed, slow first.
+    """
+    if roads is None:
+        crow = DEFAULTS["crow_kph"]
+        yield from ((None, kph) for kph in (crow.low, crow.high))
+    elif scenario.profile in CAR_RANGE:
+        yield from ((roads.with_profile(profile), CROW_KPH) for profile in CAR_RANGE)

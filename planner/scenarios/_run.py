@@ -13,15 +13,15 @@ import shapely
 
 from planner import _format, certificate, coverage, demand, indicators, isochrones, network, travel
 from planner import candidates as candidate_sites
-from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
 from planner.maps._words import KINDS
-from planner.network import CAR_RANGE, RoadNetwork
+from planner.network import RoadNetwork
 from planner.plan import Plan
-from planner.scenarios._case import Case, longest_min, seated, times
+from planner.scenarios._case import Case, longest_min, seated, speeds, times
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._studies import studies
 from planner.territory import Territory
-from planner.travel import CROW_KPH, TravelTimes
+from planner.travel import TravelTimes
 
 StageProgress = Callable[[str, int, int], None]
 
@@ -82,6 +82,10 @@ def run(
         communes = indicators.by_commune(people, territory.communes, layers=served)
     with clock.stage("ranges"):
         ranges = _ranges(case, solution.tier, figures)
+    found = {}
+    if scenario.studies:
+        with clock.stage("studies") as report:
+            found = studies(case, solution.tier, report=report)
     return Plan(
         territory=territory.name,
         title=territory.title,
@@ -100,8 +104,9 @@ def run(
         attribution=territory.attribution,
         digest=territory.digest,
         notes=_notes(case, figures, solution.tier),
-        estimated=minutes.estimated,
+        estimated=case.minutes.estimated,
         seconds=clock.seconds,
+        studies=found,
     )
 
 
@@ -298,17 +303,6 @@ def _other_speeds(case: Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
         yield times(
             roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph
         )
-
-
-def speeds(
-    roads: RoadNetwork | None, scenario: Scenario
-) -> Iterator[tuple[RoadNetwork | None, float]]:
-    """Return the roads, or the speed of estimates, at the slow and the fast end of what is known."""
-    if roads is None:
-        crow = DEFAULTS["crow_kph"]
-        yield from ((None, kph) for kph in (crow.low, crow.high))
-    elif scenario.profile in CAR_RANGE:
-        yield from ((roads.with_profile(profile), CROW_KPH) for profile in CAR_RANGE)
 
 
 def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:

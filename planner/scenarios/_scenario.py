@@ -2,9 +2,10 @@
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -268,3 +269,31 @@ def _said(place: tuple[int | str, ...], message: str) -> str:
         return f"unknown key {key}; {hint}"
     message = message.removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}"
+
+
+def with_studies(scenario: Scenario, names: Sequence[str]) -> Scenario:
+    """Return the scenario with more studies asked for.
+
+    Parameters
+    ----------
+    scenario
+        The numbers.
+    names
+        Of studies; ``all`` stands for every one.
+
+    Returns
+    -------
+    Scenario
+        Its studies in their usual order.
+
+    Raises
+    ------
+    InputError
+        When there is no such study.
+    """
+    known = get_args(Study)
+    strange = sorted(set(names) - {*known, "all"})
+    if strange:
+        raise InputError(f"no study {', '.join(strange)}; choose of {', '.join(known)}, all.")
+    asked = {*scenario.studies, *(known if "all" in names else names)}
+    return scenario.model_copy(update={"studies": tuple(n for n in known if n in asked)})
