@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from planner.plan import Plan
     from planner.scenarios import StudyTable
 
-_MOST_ROWS = 40  # of a study, on the terminal; its file holds all
+_ON_TERMINAL = ("pareto", "phasage-annees")  # studies narrow enough to be read there
 EXIT_FAILED, EXIT_NOT_PROVEN, EXIT_INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
@@ -165,8 +165,8 @@ def _summary(result: "Plan", folder: Path) -> None:
     for label, value, doubt in result.figures():
         console.print(f"{label} : [bold]{value}[/bold]{f' ({doubt})' if doubt else ''}")
     console.print(result.proof)
-    for table in result.studies.values():
-        console.print(_study_table(table))
+    for name, study in result.studies.items():
+        _print_study(console, name, study, folder)
     for note in result.notes:
         console.print(_plain(note), style="yellow")
     stages = " ; ".join(
@@ -197,16 +197,19 @@ def _sites_table(result: "Plan") -> Table:
     return sites
 
 
-def _study_table(study: "StudyTable") -> Table:
-    """Return a study as a table that fits a terminal: lists of ids are left to its file."""
-    shown = Table(title=_plain(study.title), caption=_plain(study.note))
-    labels = [label for label in study.rows if label != "identifiants"]
-    for label in labels:
-        numeric = study.rows[label].dtype.kind in "if"
-        shown.add_column(_plain(label), justify="right" if numeric else "left")
-    for row in study.rows[labels].head(_MOST_ROWS).itertuples(index=False):
-        shown.add_row(*(_plain("" if value != value else value) for value in row))  # noqa: PLR0124 - NaN
-    return shown
+def _print_study(console: Console, name: str, study: "StudyTable", folder: Path) -> None:
+    """Print what a study says; the tables that fit a terminal whole, the others by their file."""
+    if name in _ON_TERMINAL:
+        shown = Table(title=_plain(study.title))
+        labels = [label for label in study.rows if label != "identifiants"]
+        for label in labels:
+            numeric = study.rows[label].dtype.kind in "if"
+            shown.add_column(_plain(label), justify="right" if numeric else "left")
+        for row in study.rows[labels].itertuples(index=False):
+            shown.add_row(*map(_plain, row))
+        console.print(shown)
+    file = _plain(folder / f"{name}.csv")
+    console.print(f"{_plain(study.title)} : {_plain(study.note)} ({file})", soft_wrap=True)
 
 
 def _console(*, stderr: bool = False) -> Console:

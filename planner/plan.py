@@ -326,8 +326,14 @@ def _json(plan: Plan) -> str:
         "proven": plan.proven,
         "proof": plan.proof,
         "stages": [
-            {"name": s.name, "value": s.value, "bound": s.bound, "gap": s.gap, "proven": s.proven,
-             "smaller_is_better": s.smaller}
+            {
+                "name": s.name,
+                "value": s.value,
+                "bound": s.bound,
+                "gap": s.gap,
+                "proven": s.proven,
+                "smaller_is_better": s.smaller,
+            }
             for s in plan.stages
         ],
         "certificate": {

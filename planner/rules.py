@@ -51,7 +51,7 @@ class Decay:
 
     Examples
     --------
-    >>> Decay().share(np.array([5.0, 10.0, 15.0, 21.0])).round(2).tolist()
+    >>> Decay().share(np.array([5.0, 10.0, 15.0, 26.0])).round(2).tolist()
     [0.91, 0.66, 0.27, 0.0]
     """
 
@@ -190,6 +190,8 @@ class Hints:
         By layer: price of each demand point, as a share of the most it can be worth (0-1).
     must
         By layer that an earlier goal covers whole: of each demand point that must be covered.
+    seats
+        By site and tier: price of a seat there, as a share of a user (0-1).
     """
 
     rules: Mapping[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
@@ -198,6 +200,7 @@ class Hints:
     least: Mapping[str, float] = field(default_factory=dict)
     points: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     must: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    seats: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 def users_seated(

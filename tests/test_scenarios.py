@@ -55,13 +55,13 @@ def refused(read, tmp_path):
 def test_an_empty_table_is_all_defaults_under_the_name_of_the_file(read):
     scenario = read("# nothing\n")
     assert scenario == Scenario(name="essai")
-    for key in ("mesh_min", "structuring_min", "near_min", "mini_sites_max", "walk_kph"):
+    for key in ("mesh_min", "structuring_min", "use_until_min", "mini_sites_max", "walk_kph"):
         assert getattr(scenario, key) == DEFAULTS[key].value
 
 
 def test_every_key_is_read(read):
     other = {
-        "name": "Été", "mesh_min": 8, "structuring_min": 15.5, "near_min": 3,
+        "name": "Été", "mesh_min": 8, "structuring_min": 15.5, "use_until_min": 30,
         "structuring_sites": 2, "mini_sites_max": 5, "corpoworking_sites_max": 0,
         "structuring_seats": 8, "mini_seats": 2, "corpoworking_seats": 10,
         "bourg_min_population": 1500, "profile": "car", "max_snap_m": 500, "walk_kph": 4,
@@ -198,9 +198,9 @@ def test_whatever_the_bytes_only_a_planner_error_comes_out(tmp_path_factory, raw
 
 
 EXTREMES = {
-    "no time": Scenario(mesh_min=1e-9, structuring_min=1e-9, near_min=1e-9),
-    "two hours": Scenario(mesh_min=120, structuring_min=120, near_min=120),
-    "near is far": Scenario(mesh_min=3, structuring_min=2, near_min=9),
+    "no time": Scenario(mesh_min=1e-9, structuring_min=1e-9, use_until_min=1e-9),
+    "two hours": Scenario(mesh_min=120, structuring_min=120, use_until_min=120),
+    "use is far": Scenario(mesh_min=3, structuring_min=2, use_until_min=9),
     "no site": Scenario(structuring_sites=0, mini_sites_max=0, corpoworking_sites_max=0),
     "every site": Scenario(mini_sites_max=10_000, corpoworking_sites_max=10_000),
     "one square": Scenario(demand_cell_m=100_000, bourg_min_population=0),

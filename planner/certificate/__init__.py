@@ -174,7 +174,7 @@ def _certificate(
         independent=tuple(
             goal.name
             for goal, worth in reached
-            if own[goal.name] <= worth + (0 if goal.whole else Fraction(1, 2))
+            if own[goal.name] <= worth + (0 if goal.whole or goal.split else Fraction(1, 2))
         ),
     )
 
@@ -263,7 +263,7 @@ def _strange(claims: Sequence[Claim], goals: Mapping[str, Goal]) -> list[str]:
 
 def _contradictions(claim: Claim, goal: Goal, value: float, *, proven: bool) -> list[str]:
     """Compare so that a claim which is not a number never passes."""
-    slack, sign = _SLACK * goal.unit, -1.0 if goal.smaller else 1.0
+    slack, sign = (_SLACK + goal.split) * goal.unit, -1.0 if goal.smaller else 1.0
     name, what = claim.name, _WORDS[claim.name]
     source = "sites" if goal.layer is None and name != "worst" else "minutes"
     faults = []

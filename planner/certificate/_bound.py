@@ -16,10 +16,14 @@ plan is worth more than
 
 where :math:`\kappa_{l,c}` gathers what the layer counts for in the goal, in the goals held and in
 the shares of commune :math:`c`, and the last sum runs over sites, of which one option opens, or
-none where it may stay closed (Geoffrion 1974; Galvão and ReVelle 1996). Where a second site adds
-:math:`\rho_i` to a point of gain :math:`g_i`, put :math:`s = g_i - \lambda_i`: the point is worth
-at most :math:`\lambda_i + \max(0, \rho_i - s) + s \sum_j a_{ij} y_j`. The smallest of some shares
-:math:`M_c / P_c` is at most :math:`\sum_c t_c M_c / \sum_c t_c P_c` for any weights :math:`t`.
+none where it may stay closed (Geoffrion 1974; Galvão and ReVelle 1996). Three layers differ:
+
+- a second site adds :math:`\rho_i` to a point of gain :math:`g_i`: with
+  :math:`s = g_i - \lambda_i`, it is worth at most
+  :math:`\lambda_i + \max(0, \rho_i - s) + s \sum_j a_{ij} y_j`;
+- a site that seats no more than so many users is left less (:mod:`planner.certificate._seats`);
+- the smallest of some shares :math:`M_c / P_c` is at most
+  :math:`\sum_c t_c M_c / \sum_c t_c P_c`, for any weights :math:`t`.
 
 The multipliers are the solver's hints. Each is made a whole number first, so wrong ones cost
 tightness, never truth. An option whose opening would bring the bound below the value of the plan
@@ -37,12 +41,14 @@ import scipy.sparse as sp
 from planner.candidates import TIERS
 from planner.certificate._limits import Limits, least_covered
 from planner.certificate._planes import Choices, Plane, below
+from planner.certificate._seats import left_where_seated
 from planner.certificate._space import Floats, Goal, Ints, Layer, Longs, Space, worst
 from planner.rules import RESIDENT_UNIT, Hints
 
 Big = np.ndarray[tuple[int], np.dtype[np.object_]]  # whole numbers of any size
 
 _SHIFT = 60  # multipliers are whole multiples of 2**-60
+_BLIND = 1 << 121  # one unit of a goal without hints
 _MOST = 1e15  # of a multiplier
 _BITS = 61  # of the sums that must fit in 64 bits
 
@@ -56,8 +62,8 @@ class Held:
 
     @property
     def least(self) -> Fraction:
-        """What any plan as good is worth: where values are not whole, half a unit is nothing."""
-        return self.value - (Fraction(0) if self.goal.whole else Fraction(1, 2))
+        """What any plan as good is worth, at least."""
+        return self.value - self.goal.loose
 
     def floor(self, people: int) -> int:
         """Return how many residents of a commune must be covered, when the goal is fair."""
@@ -183,7 +189,7 @@ class Lagrangian:
         if not goal.fair:
             weight = self.multiplier(hint[0] if len(hint) else 0.0, per=goal.unit)
             self.add(goal, weight)
-            self.constant -= weight * int(held.value)
+            self.constant -= weight * math.floor(held.least)
             return
         lived = np.flatnonzero(space.people > 0).tolist()
         for at, one in zip(lived, hint, strict=False):
@@ -203,25 +209,27 @@ class Lagrangian:
         worth: Big = np.array([value << shift for value in self.worth], object)
         for name, layer in layers.items():
             price = _prices(layer, hints.points.get(name), shift)
-            paid, left = self._priced(layer, self.counts[name], price, shift)
+            paid, left = self._priced(name, layer, price, shift)
             total += paid
             self._give(worth, left, layer.rank)
         for one in whole:
             hint = _finite(hints.must.get(one.name), self.space.residents.size, missing=0.0)
             paid, left = _demanded(one, np.abs(hint[one.points]) / self.unit, shift)
             total -= paid
-            self._give(worth, left, one.rank)
+            self._give(worth, left[self.space.site], one.rank)
         return Plane(total, worth.tolist()), self.scale << shift
 
     def _give(self, worth: Big, left: Big, rank: int | None) -> None:
-        """Add to the options what is left to their candidates."""
+        """Add to the options of one tier, or of all, what is left to each option."""
         here = slice(None) if rank is None else np.flatnonzero(self.space.tier == rank)
-        worth[here] += left[self.space.site[here]]
+        worth[here] += left[here]
 
-    def _priced(
-        self, layer: Layer, counts: Sequence[int], price: Longs, shift: int
-    ) -> tuple[int, Big]:
-        """Return what the points of a layer pay, and what is left to each candidate."""
+    def _priced(self, name: str, layer: Layer, price: Longs, shift: int) -> tuple[int, Big]:
+        """Return what the points of a layer pay, and what is left to each option."""
+        counts = self.counts[name]
+        if name == "users" and self.space.rules.seats:
+            each = left_where_seated(self.space, layer, price, shift)
+            return counts[0] * int(price.sum()), np.array(each, object) * counts[0]
         left = (layer.gain << shift) - np.repeat(price, layer.sizes)
         np.maximum(left, 0, out=left)
         if layer.second.any():
@@ -243,7 +251,7 @@ class Lagrangian:
         for count, at_price, row in zip(kinds, paid.tolist(), sums, strict=True):
             total += count * at_price
             found = found + row.astype(object) * count
-        return total, found
+        return total, found[self.space.site]
 
 
 def _prices(layer: Layer, hint: Floats | None, shift: int) -> Longs:
@@ -303,19 +311,33 @@ def own_bounds(
             if -held.least < Fraction(space.minutes.cutoff_min) * goal.per:
                 whole["worst"] = whole_within(space, float(-held.least / goal.per))
             continue
-        made = Lagrangian(limits, goal.unit)
-        plane, scale = made.made(goal, hints.get(goal.name, Hints()), kept, list(whole.values()))
-        if goal.name not in hints:
+        plane, scale = _blind(goal, space)
+        if goal.name in hints:
+            made = Lagrangian(limits, goal.unit)
+            seen, fine = made.made(goal, hints[goal.name], kept, list(whole.values()))
+            if choices.most(seen) * scale <= choices.most(plane) * fine:
+                plane, scale = seen, fine
+        if scale == _BLIND:
             for cut in reversed(cuts):
                 plane = choices.lowered(plane, cut)
-        bound = Fraction(choices.most(plane), scale)
-        found[goal.name] = Fraction(math.floor(bound)) if goal.whole else bound
+        found[goal.name] = goal.rounded(Fraction(choices.most(plane), scale))
         cuts.append(Plane(plane.constant - math.ceil(held.least * scale), plane.worth))
         choices.narrow(cuts[-1])
         kept.append(held)
         if (full := whole_of(space, held)) is not None:
             whole[full.name] = full
     return found
+
+
+def _blind(goal: Goal, space: Space) -> tuple[Plane, int]:
+    """Return what a plan is worth at most when every point has all it can have."""
+    most = goal.offset
+    if goal.fair:
+        most += goal.per if space.people.any() else 0
+    elif goal.layer is not None:
+        most += space.layers[goal.layer].most
+    options = np.zeros(space.site.size, np.int64) if goal.options is None else goal.options
+    return Plane(most * _BLIND, [value * _BLIND for value in options.tolist()]), _BLIND
 
 
 def _asked(space: Space) -> list[Held]:
@@ -332,7 +354,7 @@ def whole_of(space: Space, held: Held) -> Whole | None:
     if goal.layer is None or goal.fair:
         return None
     layer = space.layers[goal.layer]
-    if int(held.value) - goal.offset < layer.most:
+    if held.least - goal.offset < layer.most:
         return None
     best = layer.gain == np.repeat(layer.top, layer.sizes)
     point = np.repeat(np.arange(layer.sizes.size), layer.sizes)[best]

@@ -48,17 +48,8 @@ class Limits:
         return found
 
     @cached_property
-    def commune(self) -> Longs:
-        """Number of each option's commune among the sorted codes; -1 for existing sites."""
-        return np.where(self.space.new, self._numbered[0][self.space.site], -1)
-
-    @cached_property
-    def codes(self) -> list[str]:
-        """Communes of the candidates."""
-        return self._numbered[1]
-
-    @cached_property
-    def _numbered(self) -> tuple[Longs, list[str]]:
+    def homes(self) -> tuple[Longs, list[str]]:
+        """Number of each candidate's commune, and the codes."""
         frame = self.space.candidates
         if "commune" not in frame:
             return np.zeros(len(frame), np.int64), [""]
@@ -90,9 +81,10 @@ class Limits:
 
     def _commune_row(self, kind: str, code: str) -> tuple[Longs, int] | None:
         limit = getattr(self.space.rules, _COMMUNES[kind])
-        if limit is None or code not in self.codes:
+        number, codes = self.homes
+        if limit is None or code not in codes:
             return None
-        here = self.commune == self.codes.index(code)
+        here = self.space.new & (number[self.space.site] == codes.index(code))
         worth = self.space.invest if kind == "commune_invest" else np.ones(here.size, np.int64)
         return np.where(here, worth, 0), int(limit)
 
@@ -204,7 +196,7 @@ def _numbers(limits: Limits, opened: Flags) -> Iterator[str]:
 
 
 def _by_commune(limits: Limits, worth: Longs, most: int, what: str) -> Iterator[str]:
-    number, codes = limits._numbered  # noqa: SLF001 - one module, one idea
+    number, codes = limits.homes
     for code, total in zip(codes, np.bincount(number, worth, len(codes)), strict=True):
         if total > most:
             yield f"{total:.0f} {what} in commune {code}, at most {most}"

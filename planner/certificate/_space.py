@@ -1,5 +1,6 @@
 """The inputs of a plan as whole numbers: options, layers of pairs, goals."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,9 @@ Flags = NDArray[np.bool_]
 MINUTES_UNIT = 0.1  # resident-minutes
 SHARE_UNIT = 1e-6
 WORST_UNIT = 1e-6  # minutes
+_EPSILON = 1e-6
+ROUNDING = Fraction(1, 100)  # of a unit, where people are split
+_MOST_SEATED = 2.0**53
 _HUNDRED = 100  # a backup weight counts in whole hundredths
 
 
@@ -84,9 +88,10 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """A number a plan has, in whole units, so that more is better: layer, options, offset.
+    """A number a plan has, in units, so that more is better: layer, options, offset.
 
-    A fairness goal has the layer alone, and is the smallest share of it over communes.
+    A fair goal is the smallest share of its layer over communes; where seats bind, people are
+    split, and the number need not be whole.
     """
 
     name: str
@@ -95,6 +100,7 @@ class Goal:
     options: Longs | None = None
     offset: int = 0
     fair: bool = False
+    split: bool = False
     smaller: bool = False
 
     @property
@@ -105,7 +111,18 @@ class Goal:
     @property
     def whole(self) -> bool:
         """Whether plans differ by whole units."""
-        return not self.fair and self.name != "worst"
+        return not (self.fair or self.split or self.name == "worst")
+
+    @property
+    def loose(self) -> Fraction:
+        """What a plan may lack, in units, and count as good: rounding, of values not whole."""
+        return Fraction(0) if self.whole else Fraction(3 if self.split else 1, 2)
+
+    def rounded(self, bound: Fraction) -> Fraction:
+        """Return a bound in whole units, where values are."""
+        if self.whole or self.split:
+            return Fraction(math.floor(bound + (ROUNDING if self.split else 0)))
+        return bound
 
     def shown(self, worth: int | Fraction) -> float:
         """Return a value as outputs show it: what is made small is a positive number."""
@@ -119,7 +136,7 @@ class Space:
 
     Attributes
     ----------
-    minutes, candidates, rules
+    minutes, candidates, rules, demand
         The inputs.
     site, tier
         Of each option: position of the candidate, rank of the tier.
@@ -131,12 +148,6 @@ class Space:
         Whole hundredths, by point.
     commune, communes
         Number of the commune of each point, and the names.
-    users
-        Expected at the door, whole units; None when not given.
-    minutes_saved
-        Of each pair of the travel times, whole units.
-    far
-        Resident-minutes when nobody has a site, whole units.
     """
 
     minutes: TravelTimes
@@ -167,6 +178,17 @@ class Space:
     def lived(self) -> Flags:
         """Points whose people count for the worst minutes."""
         return self.demand["residents"].to_numpy(float) >= RESIDENT_UNIT / 2
+
+    @cached_property
+    def seats(self) -> Longs:
+        """How many users each candidate seats as each tier, whole units."""
+        frame = self.candidates
+        columns = [
+            frame.get(f"users_seated_{tier}", pd.Series(0.0, frame.index)).to_numpy(float)
+            for tier in TIERS
+        ]
+        table = np.nan_to_num(np.column_stack(columns) / USER_UNIT + _EPSILON)
+        return np.asarray(np.floor(np.clip(table, 0.0, _MOST_SEATED)).astype(np.int64))
 
     @property
     def options_of_site(self) -> Iterator[Longs]:
@@ -278,7 +300,7 @@ def goals(space: Space) -> Mapping[str, Goal]:
         Goal("worst", WORST_UNIT, smaller=True),
     ]
     if "users" in space.demand:
-        found.append(Goal("users", USER_UNIT, "users"))
+        found.append(Goal("users", USER_UNIT, "users", split=rules.seats))
     return {goal.name: goal for goal in found}
 
 

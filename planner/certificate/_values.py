@@ -1,5 +1,6 @@
 """What a plan is worth for each goal, from the inputs alone."""
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from planner.candidates import TIERS
-from planner.certificate._space import Flags, Floats, Goal, Longs, Space, by_commune, worst
+from planner.certificate._space import ROUNDING, Flags, Floats, Goal, Space, by_commune, worst
 from planner.rules import USER_UNIT
 
 _LOOSE = 1e-7  # of a share: what a solver's tolerance may add
@@ -31,15 +32,15 @@ def worth(
     if goal.fair:
         covered = by_commune(space, space.layers["mesh"].served(opened))
         lived = space.people > 0
-        shares = (
+        parts = (
             Fraction(part, whole)
             for part, whole in zip(
                 covered[lived].tolist(), space.people[lived].tolist(), strict=True
             )
         )
-        return min(shares, default=Fraction(0)) * goal.per
-    if goal.name == "users" and space.rules.seats and assignment is not None:
-        return round(float(_seated(space, assignment).sum()))
+        return min(parts, default=Fraction(0)) * goal.per
+    if goal.name == "users" and (shares := _shares(space, assignment)) is not None:
+        return math.floor(float(_seated(space, shares).sum()) + float(ROUNDING))
     total = goal.offset
     if goal.layer is not None:
         total += int(space.layers[goal.layer].served(opened).sum())
@@ -52,19 +53,18 @@ def seating(space: Space, opened: Flags, assignment: sp.csr_array | None) -> Ite
     """Say what is wrong with who goes where, when seats bind."""
     if not space.rules.seats or "users" not in space.demand:
         return
-    if assignment is None or assignment.shape != space.minutes.minutes.shape:
+    shares = _shares(space, assignment)
+    if shares is None:
         yield "seats bind, but it is not said who goes where"
         return
-    shares = sp.csr_array(assignment)
     if not ((shares.data >= -_LOOSE) & (shares.data <= 1 + _LOOSE)).all():
         yield "shares of points that are below 0 or above 1"
-        return
     if (shares.sum(axis=1) > 1 + _LOOSE).any():
         yield "points that are seated more than once"
     used = shares.sum(axis=0) > _LOOSE
     if (used & ~opened.any(axis=1)).any():
         yield "people seated at sites that are closed"
-    room = np.where(opened, seats(space), 0).sum(axis=1)
+    room = np.where(opened, space.seats, 0).sum(axis=1)
     load = _seated(space, shares)
     over = np.flatnonzero(load > room + _LOOSE * np.maximum(room, 1 / USER_UNIT))
     for site in over.tolist():
@@ -72,14 +72,13 @@ def seating(space: Space, opened: Flags, assignment: sp.csr_array | None) -> Ite
         yield f"{users:.4f} users at {name}, seats for {room[site] * USER_UNIT:.4f}"
 
 
-def seats(space: Space) -> Longs:
-    """Return how many users each candidate seats as each tier, whole units."""
-    columns = [
-        space.candidates.get(f"users_seated_{tier}", pd.Series(np.inf, space.candidates.index))
-        for tier in TIERS
-    ]
-    table = np.column_stack([column.to_numpy(float) for column in columns]) / USER_UNIT
-    return np.floor(np.minimum(table + 1e-6, 2.0**53)).astype(np.int64)
+def _shares(space: Space, assignment: sp.csr_array | None) -> sp.csr_array | None:
+    """Return who goes where, when seats bind and it is said in numbers."""
+    if not space.rules.seats or assignment is None:
+        return None
+    shares = sp.csr_array(assignment)
+    given = shares.shape == space.minutes.minutes.shape and np.isfinite(shares.data).all()
+    return shares if given else None
 
 
 def _seated(space: Space, shares: sp.csr_array) -> Floats:

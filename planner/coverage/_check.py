@@ -74,9 +74,7 @@ def checked(
         near = _taken(
             between, between.origins.get_indexer(ends), between.destinations.get_indexer(ends)
         )
-    return Tables(
-        _taken(minutes, rows, columns), demand.iloc[rows], candidates.iloc[columns], near
-    )
+    return Tables(_taken(minutes, rows, columns), demand.iloc[rows], candidates.iloc[columns], near)
 
 
 def _taken(times: TravelTimes, rows: np.ndarray, columns: np.ndarray) -> TravelTimes:
@@ -154,7 +152,10 @@ def _columns(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
     needs_commune = rules.commune_sites_max is not None or rules.commune_invest_max_eur is not None
     if needs_commune and "commune" not in candidates:
         yield "candidates: limits by commune need a column commune"
-    for name, limit in (("invest_eur", rules.invest_max_eur), ("running_eur", rules.running_max_eur)):
+    for name, limit in (
+        ("invest_eur", rules.invest_max_eur),
+        ("running_eur", rules.running_max_eur),
+    ):
         if limit is not None and not any(f"{name}_{tier}" in candidates for tier in TIERS):
             yield f"candidates: a budget needs columns {name}_<tier>"
     for column in (f"{name}_{tier}" for name in _MONEY for tier in TIERS):

@@ -78,4 +78,3 @@ def _compiled(function: _Kernel, *signature: object) -> _Kernel:
 
 values = _compiled(_values, *_ROWS, nb.float64, _REALS, _OUT, _OUT)
 slopes = _compiled(_slopes, *_ROWS, nb.float64, _REALS, _TABLE, _OUT)
-

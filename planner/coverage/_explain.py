@@ -266,5 +266,3 @@ def _eur(amount: float | None) -> str:
 
 def _numbers(limits: object) -> str:
     return ", ".join(f"{count} {tier}" for tier, count in dict(limits).items() if count)  # type: ignore[call-overload] # a mapping by tier
-
-

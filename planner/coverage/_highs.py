@@ -158,8 +158,9 @@ class Program:
             return Answer(None, -np.inf, infeasible=True, finished=True)
         if status not in (_STATUS.kOptimal, _STATUS.kUnknown, *_STOPPED):
             raise SolveError(f"HiGHS stopped with: {solver.modelStatusToString(status)}.")
-        some = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        optimal = status == _STATUS.kOptimal
+        optimal = status == _STATUS.kOptimal  # though its point may miss a row by a little
+        feasible = highspy.SolutionStatus.kSolutionStatusFeasible
+        some = optimal or info.primal_solution_status == feasible
         return Answer(
             x=np.array(solver.getSolution().col_value) if some else None,
             bound=float(info.objective_function_value) if optimal else np.inf,

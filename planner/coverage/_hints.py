@@ -1,25 +1,30 @@
 """From the prices of the program to hints in the terms of the input: ids and demand points."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from planner.candidates import TIERS
 from planner.coverage._layers import Floats, Rows
 from planner.coverage._master import Prices
+from planner.coverage._seats import rows_of
 from planner.coverage._space import Space
 from planner.coverage._stages import Reached
 from planner.rules import Hints
 
 
-def hints_of(space: Space, demand: pd.DataFrame, reached: Reached) -> Mapping[str, Hints]:
+def hints_of(
+    space: Space, demand: pd.DataFrame, sites: pd.Index, reached: Reached
+) -> Mapping[str, Hints]:
     """Return, for each stage that has prices, what its bound can be worked out from.
 
     Parameters
     ----------
     space
         Of the question.
-    demand
+    demand, sites
         Sorted by id.
     reached
         The answer, stage by stage.
@@ -30,7 +35,9 @@ def hints_of(space: Space, demand: pd.DataFrame, reached: Reached) -> Mapping[st
         By stage; for demand points in the order of `demand`.
     """
     return {
-        stage.name: _hints(space, len(demand), found.prices)
+        stage.name: replace(
+            _hints(space, len(demand), found.prices), seats=_seats(space, sites, found.prices)
+        )
         for stage, found in zip(reached.stages, reached.found, strict=True)
         if found is not None and found.prices is not None
     }
@@ -56,7 +63,7 @@ def _hints(space: Space, points: int, prices: Prices) -> Hints:
         points={
             name: _by_point(space.layers[name], prices.rows[name])
             for name in prices.rows
-            if isinstance(space.layers[name], Rows)
+            if isinstance(rows_of(space.layers[name]), Rows)
         },
         must={name: _must(points, price, prices.must_point[name])
               for name, price in prices.must.items()},
@@ -65,6 +72,7 @@ def _hints(space: Space, points: int, prices: Prices) -> Hints:
 
 def _by_point(layer: object, price: Floats) -> Floats:
     """Share the price of a row among the demand points it stands for, by their weight."""
+    layer = rows_of(layer)
     if not isinstance(layer, Rows):
         return np.zeros(0)
     found = np.zeros(layer.source.size)
@@ -73,6 +81,15 @@ def _by_point(layer: object, price: Floats) -> Floats:
     share = np.divide(price, top, out=np.zeros(top.size), where=top > 0)
     found[some] = share[layer.source[some]]
     return found
+
+
+def _seats(space: Space, sites: pd.Index, prices: Prices) -> dict[tuple[str, str], float]:
+    """Return the price of a seat by site and tier."""
+    return {
+        (str(sites[space.site[option]]), TIERS[space.tier[option]]): float(price[option])
+        for price in prices.seats.values()
+        for option in np.flatnonzero(price).tolist()
+    }
 
 
 def _must(points: int, price: Floats, point: Floats) -> Floats:

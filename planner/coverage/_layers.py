@@ -26,6 +26,24 @@ _CHUNK = 1024
 
 
 @dataclass(frozen=True, eq=False)
+class Total:
+    """A plane over all blocks of a layer together, where seats are shared by them.
+
+    Attributes
+    ----------
+    intercept, slope, price
+        As in :class:`Planes`.
+    seats
+        Price of a seat at each option (0-1).
+    """
+
+    intercept: float
+    slope: Floats
+    price: Floats
+    seats: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Planes:
     """What a layer is worth at some openings, and planes that bound it everywhere.
 
@@ -37,12 +55,15 @@ class Planes:
         Of each block's plane: ``value <= intercept + slope @ opened``, equal where it was asked.
     price
         Of each row, as :mod:`planner.coverage._cuts` says; empty for layers without rows.
+    total
+        A plane over all blocks together; None where each block stands for itself.
     """
 
     value: Floats
     intercept: Floats
     slope: Floats
     price: Floats
+    total: Total | None = None
 
 
 class Layer(Protocol):
@@ -117,7 +138,6 @@ class Rows:
         slope, intercept = np.zeros((self.blocks, self.options)), np.zeros(self.blocks)
         _cuts.slopes(*rows, price, slope, intercept)
         return Planes(value * self.unit, intercept * self.unit, slope * self.unit, price)
-
 
     def needed(self) -> tuple[Floats, Longs]:
         """Return which options serve each row at its best, rows that others imply left out.

@@ -18,63 +18,16 @@ import scipy.sparse as sp
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal, Held, Part, part_of, worths
 from planner.coverage._highs import Answer, Program
-from planner.coverage._layers import Floats, Longs
+from planner.coverage._layers import Floats, Total
+from planner.coverage._relaxation import Plane, Pool, Prices, Relaxation
 from planner.coverage._space import BlockFloor, Rule, Space
 from planner.coverage._tree import Tree, all_but
 
 _SMALL = 1e-7  # of a block's worth: a plane that says no more is not added
-_NEAR = 1e-6  # of a block's worth: planes farther from the relaxation are left out at first
 _MOST_ROUNDS = 400
 _LAG = 0.5
+_COVER = 0.01  # by how much a cover must be broken to be worth a row
 _ALMOST = 0.9  # of a unit: plans differ by whole units
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """What one block of a layer is worth, at most, as a plane over the options."""
-
-    block: int
-    intercept: float
-    slope: Floats
-    price: Floats
-
-
-@dataclass(eq=False)
-class Pool:
-    """The planes learnt so far, by layer; they hold for every question on the same layers."""
-
-    planes: dict[str, list[Plane]] = field(default_factory=dict)
-    rows_of: dict[str, list[slice]] = field(default_factory=dict)
-    needed: dict[str, tuple[Floats, Longs]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Prices:
-    """Multipliers that bear out a bound without the solver: hints for the certificate.
-
-    Attributes
-    ----------
-    rules
-        Of each rule, signed: above 0 for its upper limit.
-    floors
-        Of each block that must reach something.
-    held
-        Of the goals held, by name; of their parts where they are smallest parts.
-    least
-        Of the parts of the goal.
-    rows
-        By layer, the price of each of its rows.
-    must
-        By layer that must be served whole, of each of its needed rows.
-    """
-
-    rules: Floats
-    floors: Floats
-    held: Mapping[str, Floats]
-    least: Floats
-    rows: Mapping[str, Floats]
-    must: Mapping[str, Floats]
-    must_point: Mapping[str, Longs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +62,9 @@ class Master:
         self.space, self.goal, self.held, self.pool = space, goal, tuple(held), pool
         self.deadline = deadline
         self.limits = limits or (np.zeros(space.options), np.ones(space.options))
-        self.full = {name for one in held if (name := _all_of(one, space)) not in {None, *goal.uses}}
+        self.full = {
+            name for one in held if (name := _all_of(one, space)) not in {None, *goal.uses}
+        }
         self.floors = [
             floor
             for floor in space.floors
@@ -128,6 +83,7 @@ class Master:
         self.width = width + bool(goal.least)
         self.best: tuple[float, Floats] | None = None
         self.least = -np.inf  # only plans worth more are looked for
+        self.implied: list[tuple[Floats, float, float]] = []  # rows that floors imply
         self.without: list[Floats] = []  # plans that are ruled out
 
     # The program
@@ -142,6 +98,7 @@ class Master:
         return row
 
     def columns(self, name: str, block: int | None = None) -> slice:
+        """Return the columns of a layer, or of one of its blocks."""
         first = self.start[name]
         if block is not None:
             return slice(first + block, first + block + 1)
@@ -189,6 +146,7 @@ class Master:
         program.add(self._fixed_rows())
         for name in sorted(self.full):
             program.add(self._whole_rows(name))
+        program.add(self.implied)
         program.add(planes)
         program.add([all_but(other, self.width) for other in self.without])
         return program
@@ -209,7 +167,7 @@ class Master:
     def row(self, name: str, plane: Plane) -> tuple[Floats, float, float]:
         row = np.zeros(self.width)
         row[: self.space.options] = -plane.slope
-        row[self.start[name] + plane.block] = 1.0
+        row[self.columns(name, plane.block)] = 1.0
         return row, -np.inf, plane.intercept
 
     # Learning
@@ -229,7 +187,21 @@ class Master:
                     plane = Plane(block, float(found.intercept[block]), slope, price)
                     self.pool.planes.setdefault(name, []).append(plane)
                     fresh.append((name, plane))
+            if found.total is not None:
+                fresh += self._together(name, found.total, believed)
         return fresh
+
+    def _together(
+        self, name: str, found: Total, believed: Floats | None
+    ) -> list[tuple[str, Plane]]:
+        """Return the plane over all blocks of a layer, if the program does not know it."""
+        plane = Plane(None, found.intercept, found.slope, found.price, found.seats)
+        if believed is not None:
+            says = plane.at(believed[: self.space.options])
+            if believed[self.columns(name)].sum() <= says + _SMALL * max(1.0, says):
+                return []
+        self.pool.planes.setdefault(name, []).append(plane)
+        return [(name, plane)]
 
     def rows_of(self, name: str) -> list[slice]:
         """Return the rows of each block of a layer."""
@@ -245,12 +217,13 @@ class Master:
     def left(self) -> float:
         return self.deadline - time.perf_counter()
 
-    def relax(self) -> "Relaxation":
+    def relax(self) -> Relaxation:
         """Solve the linear relaxation, learning planes until they say no more."""
         known = [(n, p) for n in self.layers for p in self.pool.planes.get(n, ())]
         program = self.program([self.row(*one) for one in known])
         lagging: Floats | None = None
         last: tuple[Answer, Floats, Floats] | None = None
+        plain: tuple[Answer, Floats, Floats] | None = None
         for _ in range(_MOST_ROUNDS):
             asked = program.relaxed(seconds=max(self.left(), 0.1))
             answer = asked[0]
@@ -259,17 +232,48 @@ class Master:
             if answer.x is None or not answer.finished:
                 break
             last = asked
+            plain = plain if self.implied else asked
             here = answer.x[: self.space.options].clip(0.0, 1.0)
             lagging = here if lagging is None else _LAG * lagging + (1 - _LAG) * here
             fresh = self.learn(_LAG * lagging + (1 - _LAG) * here, answer.x)
             violated = self.learn(here, answer.x)
             known += fresh + violated
             program.add([self.row(*one) for one in fresh + violated])
-            if not violated or self.left() <= 0:
+            needed = [] if violated else self.covers(here)
+            program.add(needed)
+            if not (violated or needed) or self.left() <= 0:
                 break
-        if last is None:
+        if last is None or plain is None:
             raise TimeLimit("time ran out before a first plan was found; raise time_limit_s.")
-        return Relaxation(self, last, known, program)
+        return Relaxation(self, last, known, plain)
+
+    def covers(self, opened: Floats) -> list[tuple[Floats, float, float]]:
+        """Return rows that floors imply: of the options that some set leaves short, one opens.
+
+        Whatever options together leave a block below its floor, another must open: the cover
+        inequality of knapsacks (Balas 1975), for coverage. The set is grown greedily from the
+        options most open.
+        """
+        rows = []
+        for floor in self.floors:
+            block = self.space.block_of(floor.layer, floor.block)
+            if block is None:
+                continue
+            served, weight, options = block
+            covered = np.zeros(weight.size, np.bool_)
+            outside = []
+            for k in np.argsort(-opened[options], kind="stable"):
+                both = covered | served[:, k]
+                if weight[both].sum() < floor.value - _SMALL:
+                    covered = both
+                else:
+                    outside.append(options[k])
+            if opened[outside].sum() < 1.0 - _COVER:
+                row = np.zeros(self.width)
+                row[outside] = 1.0
+                rows.append((row, 1.0, np.inf))
+        self.implied += rows
+        return rows
 
     # Whole openings
 
@@ -310,96 +314,6 @@ class Master:
         if self.best is None:
             return self.least
         return self.best[0] + max(_ALMOST * self.goal.unit, gap * abs(self.best[0]))
-
-
-@dataclass(eq=False)
-class Relaxation:
-    """The linear relaxation, solved: its bound, its point, its multipliers."""
-
-    master: Master
-    asked: tuple[Answer, Floats, Floats]
-    known: list[tuple[str, Plane]]
-    program: Program
-
-    @property
-    def bound(self) -> float:
-        """What no plan exceeds."""
-        return self.asked[0].bound
-
-    @property
-    def point(self) -> Floats:
-        """Openings, fractional."""
-        x = self.asked[0].x
-        return np.zeros(0) if x is None else x[: self.master.space.options]
-
-    @property
-    def reduced_cost(self) -> Floats:
-        """Of each option: what opening or closing it takes from the bound, signed."""
-        return self.asked[2][: self.master.space.options]
-
-    def limits(self, value: float, opened: Floats) -> tuple[Floats, Floats]:
-        """Return the limits of the options in all plans of at least a value, one of them known.
-
-        Opening an option that the relaxation leaves closed takes its reduced cost from the bound;
-        where less is left than the value, no such plan opens it.
-        """
-        low, high = (limit.copy() for limit in self.master.limits)
-        spare = self.bound - value + 1e-7 * abs(self.bound)
-        high[(self.reduced_cost < -spare) & (opened < 0.5)] = 0.0  # noqa: PLR2004 - open or not
-        low[(self.reduced_cost > spare) & (opened > 0.5)] = 1.0  # noqa: PLR2004 - open or not
-        return low, high
-
-    def near(self) -> Iterator[tuple[str, Plane]]:
-        """Yield the planes that matter near the point."""
-        x = self.asked[0].x
-        if x is None:
-            return
-        for name, plane in self.known:
-            believed = x[self.master.start[name] + plane.block]
-            says = plane.intercept + float(plane.slope @ x[: plane.slope.size])
-            most = self.master.space.layers[name].most[plane.block]
-            if says <= believed + _NEAR * max(1.0, most):
-                yield name, plane
-
-    def prices(self) -> Prices:
-        """Return the multipliers of the rules, and the mean price of each row of each layer."""
-        master = self.master
-        _, dual, reduced = self.asked
-        at = master.space.matrix.shape[0]
-        rules = dual[:at]
-
-        def taken(size: int) -> Floats:
-            nonlocal at
-            at += size
-            return dual[at - size : at]
-
-        floors = taken(len(master.floors))
-        held = {one.goal.name: taken(max(len(one.goal.least), 1)) for one in master.kept}
-        least = taken(len(master.goal.least))
-        must = {n: taken(len(master.pool.needed[n][0])) for n in sorted(master.full)}
-        rows = {name: self._row_prices(name, dual[at:], reduced) for name in master.layers}
-        point = {n: master.pool.needed[n][1] for n in must}
-        return Prices(rules, floors, held, least, rows, must, point)
-
-    def _row_prices(self, name: str, dual: Floats, reduced: Floats) -> Floats:
-        master = self.master
-        layer = master.space.layers[name]
-        gain, pointer = getattr(layer, "gain", None), getattr(layer, "pointer", None)
-        if gain is None or pointer is None:
-            return np.zeros(0)
-        top = gain[pointer[:-1]]  # no row is empty
-        weight = np.abs(reduced[master.columns(name)])
-        total = weight.copy()
-        price = np.zeros(top.size)
-        for block in np.flatnonzero(weight):
-            here = master.rows_of(name)[int(block)]
-            price[here] += weight[block] * top[here]
-        for (home, plane), m in zip(self.known, np.abs(dual), strict=False):
-            if home == name and m > 0:
-                price[master.rows_of(name)[plane.block]] += m * plane.price
-                total[plane.block] += m
-        count = np.repeat(total, [s.stop - s.start for s in master.rows_of(name)])
-        return np.divide(price, count, out=top.copy(), where=count > 0)
 
 
 def maximise(  # noqa: PLR0913 - the whole question in one call

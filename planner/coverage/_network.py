@@ -33,6 +33,7 @@ from planner.coverage._check import checked
 from planner.coverage._goals import Goal, Held, Part
 from planner.coverage._hints import Hints, hints_of
 from planner.coverage._layers import Floats, Rows
+from planner.coverage._seats import Seats
 from planner.coverage._space import MINUTES_UNIT, Space, build, least_covered, saved_minutes
 from planner.coverage._stages import Question, Reached, Stage, lexicographic
 from planner.coverage._worst import smallest_worst
@@ -185,15 +186,33 @@ def solve(  # noqa: PLR0913 - the question in one call; all but the tables are o
     return NetworkSolution(
         tier=case.tier(reached.opened),
         stages=reached.stages,
-        hints=hints_of(case.space, case.demand, reached),
+        hints=hints_of(case.space, case.demand, case.candidates.index, reached),
         reduced={
             name: (int((layer.source >= 0).sum()), int(layer.block.size))
             for name, layer in sorted(case.space.layers.items())
             if isinstance(layer, Rows)
         },
+        assignment=_assignment(case, reached.opened, demand.index, candidates.index),
         interrupted=reached.interrupted,
         seconds=time.perf_counter() - began,
     )
+
+
+def _assignment(
+    case: Case, opened: Floats, points: pd.Index, sites: pd.Index
+) -> sp.csr_array | None:
+    """Return who goes where, in the order of the caller's tables; None where seats never bind."""
+    layer = case.space.layers.get("users")
+    if not isinstance(layer, Seats):
+        return None
+    options = np.arange(case.space.options)
+    site = sp.csr_array(
+        (np.ones(options.size), (options, case.space.site)), shape=(options.size, sites.size)
+    )
+    shares = sp.csr_array(layer.assignment(opened) @ site)
+    row = case.demand.index.get_indexer(points)
+    column = case.candidates.index.get_indexer(sites)
+    return sp.csr_array(shares[row][:, column])
 
 
 def prepare(  # noqa: PLR0913 - as `solve`

@@ -128,10 +128,12 @@ def pareto(  # noqa: PLR0913 - the question in one call; all but the tables are 
     )  # fmt: skip
     case = _with_goals(case)
     top = reach(case)
-    cheap = lexicographic(case.question, case.goals[::-1], held=case.held, start=[top.opened])
+    ends = case.question.until(time.perf_counter() + case.question.left() / 4)
+    cheap = lexicographic(ends, case.goals[::-1], held=case.held, start=[top.opened])
     found = [_point(case, top, cover=0), _point(case, cheap, cover=1)]
     plans = [top.opened, cheap.opened]
-    for budget in np.linspace(found[0].cost_eur, found[1].cost_eur, points)[1:-1]:
+    budgets = np.linspace(found[0].cost_eur, found[1].cost_eur, points)[1:-1]
+    for number, budget in enumerate(budgets):
         dearer = min(point.cost_eur for point in found if point.cost_eur > found[1].cost_eur) \
             if found[0].cost_eur > found[1].cost_eur else found[0].cost_eur  # fmt: skip
         limit = min(np.floor(budget), dearer - 1)
@@ -139,7 +141,10 @@ def pareto(  # noqa: PLR0913 - the question in one call; all but the tables are 
             continue
         asked = _within_budget(case, float(limit))
         try:
-            one = lexicographic(asked, case.goals, held=case.held, start=plans)
+            share = 2 * case.question.left() / (len(budgets) - number)
+            one = lexicographic(
+                asked.until(time.perf_counter() + share), case.goals, held=case.held, start=plans
+            )
         except (Infeasible, TimeLimit):
             continue
         plans.append(one.opened)

@@ -206,7 +206,9 @@ class _Plan:
             (site, year)
             for site, name in enumerate(self.ids)
             for year in (
-                range(max(available.get(name, 1), 1), self.pace.years + 1) if self.new[site] else (1,)
+                range(max(available.get(name, 1), 1), self.pace.years + 1)
+                if self.new[site]
+                else (1,)
             )
         ]
 

@@ -101,13 +101,13 @@ def reasons(  # noqa: PLR0913 - the question in one call; all but the tables are
     new = [site for site in opened.index if status[site] != "existing"]
     left = time.perf_counter() + _CHOSEN_SHARE * case.question.left()
     chosen = [plan.without(site, left, len(new) - k) for k, site in enumerate(new)]
-    shut = [str(site) for site in ids if site not in opened.index and (sites is None or site in sites)]
+    shut = [
+        str(site) for site in ids if site not in opened.index and (sites is None or site in sites)
+    ]
     rejected = [
         plan.forced(site, case.question.deadline, len(shut) - k) for k, site in enumerate(shut)
     ]
-    return Reasons(
-        _frame(chosen, new, opened), _frame(rejected, shut), time.perf_counter() - began
-    )
+    return Reasons(_frame(chosen, new, opened), _frame(rejected, shut), time.perf_counter() - began)
 
 
 class _Plan:
@@ -145,10 +145,15 @@ class _Plan:
         self, space: Space, here: Floats, deadline: float, left: int, *, closes: bool
     ) -> dict[str, object]:
         now = time.perf_counter()
-        question = self.case.question.within(space).until(now + max(deadline - now, 0.2) / left)
+        if now >= self.case.question.deadline:
+            return _nothing(possible=True)
+        question = self.case.question.within(space).until(now + max((deadline - now) / left, 0.2))
         try:
             found = lexicographic(
-                question, self.goals, held=self.case.held, start=self._exchanges(here, closes=closes)
+                question,
+                self.goals,
+                held=self.case.held,
+                start=self._exchanges(here, closes=closes),
             )
         except Infeasible:
             return _nothing(possible=False)

@@ -25,7 +25,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from planner.candidates import TIERS
-from planner.coverage._layers import Floats, Ints, Layer, Longs, blocks_of, cover_rows, gain_rows
+from planner.coverage._layers import Floats, Ints, Layer, Longs, Rows, blocks_of, cover_rows, gain_rows
+from planner.coverage._seats import seat_rows
 from planner.rules import RESIDENT_UNIT, USER_UNIT, Rules
 from planner.travel import BOUNDARY_MIN, TravelTimes
 
@@ -116,6 +117,21 @@ class Space:
             rules=(*self.rules, rule),
         )
 
+    def block_of(
+        self, name: str, block: int
+    ) -> tuple[NDArray[np.bool_], Floats, Longs] | None:
+        """Return a block of binary coverage: rows × options, the weights, the options; or None."""
+        layer = self.layers[name]
+        if not isinstance(layer, Rows) or layer.second > 0:
+            return None
+        first, last = np.searchsorted(layer.block, [block, block + 1])
+        ends = layer.pointer[first : last + 1]
+        entries = slice(int(ends[0]), int(ends[-1]))
+        options, column = np.unique(layer.option[entries], return_inverse=True)
+        served = np.zeros((last - first, options.size), np.bool_)
+        served[np.repeat(np.arange(last - first), np.diff(ends)), column.ravel()] = True
+        return served, layer.gain[ends[:-1]] * layer.unit, options.astype(np.int64)
+
     def cost_eur(self, years: int) -> Floats:
         """Return investment and some years of running cost of each option."""
         return np.asarray(self.invest_eur + years * self.running_eur)
@@ -204,11 +220,13 @@ class _Options:
 _Row = tuple[Rule, Floats, float, float]
 
 
-def _by_option(frame: pd.DataFrame, name: str, site: Longs, tier: Longs) -> Floats:
-    """Return a number a tier, ``name_<tier>``, for each option; 0 where there is no column."""
+def _by_option(
+    frame: pd.DataFrame, name: str, site: Longs, tier: Longs, *, absent: float = 0.0
+) -> Floats:
+    """Return a number a tier, ``name_<tier>``, for each option; `absent` where there is no column."""
     table = np.column_stack(
         [
-            frame.get(f"{name}_{key}", pd.Series(0.0, index=frame.index)).to_numpy(float)
+            frame.get(f"{name}_{key}", pd.Series(absent, index=frame.index)).to_numpy(float)
             for key in TIERS
         ]
     )
@@ -357,12 +375,17 @@ def _layers(
             second=round(rules.backup_weight * _BACKUP_STEPS) / _BACKUP_STEPS,
         )
     if "users" in demand:
-        layers["users"] = gain_rows(
-            user_gains(minutes, demand["users"], options.site, rules=rules),
-            blocks,
-            unit=USER_UNIT,
-        )
+        gains = user_gains(minutes, demand["users"], options.site, rules=rules)
+        users = gain_rows(gains, blocks, unit=USER_UNIT)
+        seats = _seats(options) if rules.seats else None
+        layers["users"] = users if seats is None else seat_rows(users, seats)
     return layers
+
+
+def _seats(options: _Options) -> Floats:
+    """Return how many users each option seats, whole units; inf where there is no limit."""
+    seated = _by_option(options.candidates, "users_seated", options.site, options.tier, absent=np.inf)
+    return np.floor(seated / USER_UNIT + 1e-6)
 
 
 def user_gains(

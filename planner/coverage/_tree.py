@@ -16,7 +16,8 @@ import numpy as np
 from planner.coverage._layers import Floats
 
 if TYPE_CHECKING:
-    from planner.coverage._master import Master, Plane, Relaxation
+    from planner.coverage._master import Master
+    from planner.coverage._relaxation import Plane, Relaxation
 
 _WHOLE = 1e-6
 _ROUNDS = 4  # of learning at a node, while openings are fractional
@@ -91,17 +92,28 @@ class Tree:
         return min(bound, self.relaxation.bound)
 
     def _dive(self) -> None:
-        """Follow the relaxation to a first plan, rounding what is nearly whole and the largest."""
+        """Follow the relaxation to a first plan, rounding what is nearly whole and the largest.
+
+        Where that leaves no plan, the last option rounded is closed instead.
+        """
         low, high = (limit.copy() for limit in self.master.limits)
+        last: tuple[Floats, Floats, int] | None = None
         for _ in range(_DIVE):
             solved = self._solve(Node(low, high, np.inf))
-            if solved is None or self.master.left() <= 0:
+            if self.master.left() <= 0 and self.master.best is not None:
                 return
+            if solved is None:
+                if last is None:
+                    return
+                low, high, largest = last[0].copy(), last[1].copy(), last[2]
+                high[largest], last = 0.0, None
+                continue
             low, high = solved.low.copy(), solved.high.copy()
             loose = (low < high) & (solved.opened > _WHOLE)
             if not loose.any():
                 return
             largest = int(np.argmax(np.where(loose, solved.opened, -1.0)))
+            last = low.copy(), high.copy(), largest
             low[loose & (solved.opened > _ALMOST)] = 1.0
             low[largest] = 1.0
 

@@ -4,4 +4,12 @@ from planner.scenarios._run import StageProgress, road_lines, run
 from planner.scenarios._scenario import Scenario, read_scenario, with_studies
 from planner.scenarios._studies import StudyTable
 
-__all__ = ["Scenario", "StageProgress", "StudyTable", "read_scenario", "road_lines", "run", "with_studies"]
+__all__ = [
+    "Scenario",
+    "StageProgress",
+    "StudyTable",
+    "read_scenario",
+    "road_lines",
+    "run",
+    "with_studies",
+]

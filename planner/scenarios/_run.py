@@ -138,9 +138,7 @@ def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> Road
     return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
 
 
-def _ends(
-    territory: Territory, scenario: Scenario
-) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return who is to be served, and where."""
     people = demand.residents(territory, cell_m=scenario.demand_cell_m)
     people = people.assign(users=demand.users(people, per_1000=scenario.users_per_1000))
@@ -257,9 +255,7 @@ def _served(case: Case, tier: pd.Series) -> dict[str, pd.Series]:
     }
 
 
-def _figures(
-    case: Case, tier: pd.Series, served: dict[str, pd.Series]
-) -> dict[str, float]:
+def _figures(case: Case, tier: pd.Series, served: dict[str, pd.Series]) -> dict[str, float]:
     people = case.people["residents"]
     total = float(people.sum())
     figures = {"residents": round(total, 2)}
@@ -279,9 +275,7 @@ def _use(case: Case, tier: pd.Series) -> dict[str, float]:
         name: float(sum(case.places.loc[site, f"{name}_{one}"] for site, one in new.items()))
         for name in ("invest_eur", "running_eur")
     }
-    users = indicators.users(
-        case.minutes, tier, case.people["users"], decay=case.rules.decay
-    )
+    users = indicators.users(case.minutes, tier, case.people["users"], decay=case.rules.decay)
     return {"users": round(users, 2), **money}
 
 
@@ -300,9 +294,7 @@ def _other_speeds(case: Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
     """Return minutes to some sites at the low and the high end of what is known of speeds."""
     cutoff_min = case.minutes.cutoff_min
     for roads, kph in speeds(case.roads, case.scenario):
-        yield times(
-            roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph
-        )
+        yield times(roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph)
 
 
 def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:

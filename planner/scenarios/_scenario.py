@@ -102,9 +102,12 @@ class Scenario(BaseModel):
         Points of the front of coverage against cost.
     alternatives, alternatives_within
         How many other plans, and what share of the optimum each may give up.
-    years, year_invest_max_eur, year_hours_max, opening_hours, available_year
-        Phasing: years; yearly ceilings of investment (a commune) and of hours of animation; hours
-        that a site asks, by tier; by premises id, the first year it can be had.
+    years, year_invest_max_eur, year_hours_max
+        Phasing: years; yearly ceilings of investment (a commune) and of hours of animation.
+    structuring_opening_hours, mini_opening_hours, corpoworking_opening_hours
+        Hours of animation that opening a site takes.
+    available_year
+        By premises id, the first year it can be had: a table of TOML, or pairs.
     discount_rate
         Of user-days, a year.
 
@@ -175,8 +178,10 @@ class Scenario(BaseModel):
     years: int = Field(default=5, ge=1, le=20)
     year_invest_max_eur: int | None = Field(default=None, ge=0, le=_MOST_EUR)
     year_hours_max: int | None = Field(default=None, ge=0, le=_MOST_EUR)
-    opening_hours: dict[str, int] = Field(default={"structuring": 800, "mini": 40, "corpoworking": 800})
-    available_year: dict[str, int] = Field(default={})
+    structuring_opening_hours: int = Field(default=800, ge=0, le=100_000)
+    mini_opening_hours: int = Field(default=40, ge=0, le=100_000)
+    corpoworking_opening_hours: int = Field(default=800, ge=0, le=100_000)
+    available_year: tuple[tuple[str, int], ...] = Field(default=(), strict=False)
     discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
 
     @field_validator("profile")
@@ -186,17 +191,13 @@ class Scenario(BaseModel):
             raise ValueError(f"no profile {profile!r}; choose one of {', '.join(PROFILES)}")
         return profile
 
-    @field_validator("decay_steps", mode="before")
+    @field_validator("decay_steps", "available_year", mode="before")
     @classmethod
-    def _pairs(cls, steps: object) -> object:
-        return tuple(tuple(step) for step in steps) if isinstance(steps, list) else steps
-
-    @field_validator("opening_hours")
-    @classmethod
-    def _tiers_only(cls, hours: dict[str, int]) -> dict[str, int]:
-        if strange := sorted(set(hours) - set(TIERS)):
-            raise ValueError(f"no tier {', '.join(strange)}; choose of {', '.join(TIERS)}")
-        return dict.fromkeys(TIERS, 0) | hours
+    def _pairs(cls, pairs: object) -> object:
+        """Take a list of pairs, or a table of TOML, as pairs in order."""
+        if isinstance(pairs, dict):
+            return tuple(sorted(pairs.items()))
+        return tuple(map(tuple, pairs)) if isinstance(pairs, list) else pairs
 
     @model_validator(mode="after")
     def _curve(self) -> "Scenario":
@@ -222,6 +223,11 @@ class Scenario(BaseModel):
             }
             for tier in TIERS
         }
+
+    @property
+    def opening_hours(self) -> dict[str, int]:
+        """Hours of animation that opening a site takes, by tier."""
+        return {tier: int(getattr(self, f"{tier}_opening_hours")) for tier in TIERS}
 
     @property
     def seats(self) -> dict[str, int]:

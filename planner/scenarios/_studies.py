@@ -247,7 +247,7 @@ def _phases(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         commune_invest_max_eur=scenario.year_invest_max_eur,
         hours_max=scenario.year_hours_max,
         opening_hours=scenario.opening_hours,
-        available_year=scenario.available_year,
+        available_year=dict(scenario.available_year),
         ramp=(DEFAULTS["ramp_year_1"].value, DEFAULTS["ramp_year_2"].value, 1.0),
         discount_rate=scenario.discount_rate,
         days_a_week=scenario.user_days_a_week,

@@ -22,9 +22,10 @@ import growth
 import isochrones
 import matrix
 import one_to_many
+import network
 import reading
 
-NAMES = ("reading", "one_to_many", "matrix", "isochrones", "growth", "cold", "accuracy")
+NAMES = ("reading", "one_to_many", "matrix", "isochrones", "growth", "cold", "accuracy", "network")
 
 
 def main() -> None:
@@ -45,6 +46,8 @@ def main() -> None:
         growth.report()
     if "cold" in chosen.only:
         cold.report()
+    if "network" in chosen.only:
+        network.report()
 
 
 def _on_file(path: Path, chosen: argparse.Namespace) -> None:
