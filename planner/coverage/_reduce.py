@@ -16,6 +16,7 @@ _GROUPS = types.Tuple((_W2, I8))  # type: ignore[no-untyped-call] # Numba has no
 _WORD = 64
 _PLACES = 6
 _TINY = 1e-12
+_SMALLEST = 1e-300
 _SPARE = 1 / 32  # of the room, so that rounded numbers leave some to multipliers
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -198,7 +199,7 @@ def whole_units(values: Floats, *, total: float, terms: int, most: float) -> Uni
         if (np.abs(scaled - counts) <= _TINY * scaled).all():
             times = float(np.gcd.reduce(counts.astype(np.int64))) or 1.0
             return Units(counts / times, times, per, 0.0)
-    step = 2.0 ** np.ceil(np.log2(total / (_SPARE * most)))
+    step = 2.0 ** np.ceil(np.log2(max(total / (_SPARE * most), _SMALLEST)))
     return Units(np.rint(values / step), float(step), 1.0, float(terms * step))
 
 
