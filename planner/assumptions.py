@@ -69,7 +69,9 @@ _ROWS = (
         "decay_half_min", 12.0, 9.0, 18.0, "min", 2026,
         "plus de la moitié des coworkers wallons à moins de 15 min en voiture", "", "assumption",
     ),
-    Assumption("decay_slope_min", 3.0, 2.0, 5.0, "min", 2026, "forme de la courbe", "", "assumption"),
+    Assumption(
+        "decay_slope_min", 3.0, 2.0, 5.0, "min", 2026, "forme de la courbe", "", "assumption"
+    ),
     Assumption(
         "use_until_min", 25.0, 20.0, 30.0, "min", 2026, "au-delà, moins de 2 % viendraient", "",
         "assumption",

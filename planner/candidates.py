@@ -34,8 +34,8 @@ NO_COSTS: Mapping[str, Mapping[str, int | None]] = MappingProxyType({})
 def site_costs(tier: str, *, seats: int) -> dict[str, int]:
     """Return what a site of a tier costs, from its seats and the default assumptions.
 
-    A structuring site is fitted out lightly in a public facility, a corpoworking site is built; both
-    have a host. A mini-cowork is equipment and a fee to the shopkeeper.
+    A structuring site is fitted out lightly in a public facility, a corpoworking site is built;
+    both have a host. A mini-cowork is equipment and a fee to the shopkeeper.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def sites(
     GeoDataFrame
         Index premises id, sorted; columns name, kind, commune, status (``existing``, ``forced`` or
         ``candidate``), accessible, one column of booleans a tier, and by tier seats_<tier>,
-        invest_eur_<tier>, running_eur_<tier> (whole euros), geometry (points in the territory's CRS). Premises that may become
-        nothing are left out.
+        invest_eur_<tier>, running_eur_<tier> (whole euros), geometry (points in the territory's
+        CRS). Premises that may become nothing are left out.
 
     Raises
     ------

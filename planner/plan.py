@@ -197,7 +197,7 @@ class Plan:
             )
         )
         for name, study in sorted(self.studies.items()):
-            columns = {label: study.rows[label].to_list() for label in study.rows}
+            columns = {str(label): study.rows[label].to_list() for label in study.rows}
             texts[f"{name}.csv"] = _csv(columns)
         try:
             with contextlib.ExitStack() as last_comes_first:

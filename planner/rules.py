@@ -173,7 +173,7 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hints:
-    """Multipliers from which a bound can be worked out again: wrong ones make it loose, never false.
+    """Multipliers from which a bound can be worked out again; wrong ones only make it loose.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from planner import Scenario, certificate, coverage, run, territory
 from planner._errors import SolveError
 from planner.candidates import TIERS
-from planner.certificate import Certificate, Claim, certify
+from planner.certificate import Certificate, Claim, _seats, certify
 from planner.rules import Hints, Rules
 from planner.travel import TravelTimes
 
@@ -128,7 +128,7 @@ def bounds_hold(case, proof, most):
 # It agrees with what is true
 
 
-@repeatable(150)
+@repeatable(100)
 @given(instances())
 def test_S2_a_true_plan_is_certified_and_the_own_bound_is_never_below_the_optimum(case):
     assume(case.best() is not None)
@@ -141,7 +141,7 @@ def test_S2_a_true_plan_is_certified_and_the_own_bound_is_never_below_the_optimu
     bounds_hold(case, proof, proof.value)
 
 
-@repeatable(100)
+@repeatable(70)
 @given(instances(most_sites=8), st.integers(0, 2**16))
 def test_S2_the_own_bound_holds_for_every_plan_as_good_before(case, number):
     """Whatever plan is looked at, and whether or not it is the best."""
@@ -189,7 +189,7 @@ def garbage(case, seed):
     }
 
 
-@repeatable(150)
+@repeatable(100)
 @given(instances(most_sites=8), st.integers(0, 2**16))
 def test_S3_hints_that_are_garbage_never_make_a_bound_that_is_wrong(case, seed):
     plans = case.plans()
@@ -341,7 +341,7 @@ def relaxed(tables, rules, stage, held):
     [("service", {}), ("cost", {"mesh_share_min": 0.7}), ("minutes", {})],
 )
 def test_the_own_bound_is_as_good_as_the_linear_relaxation(objective, more):
-    tables, rules = village(3), Rules(**VILLAGE, **more)
+    tables, rules = village(3, points=160), Rules(**VILLAGE, **more)
     solution = coverage.solve(*tables, rules=rules, objective=objective, time_limit_s=60)
     proof = certify(
         solution.tier, *tables, rules=rules, claims=claims_of(solution), hints=solution.hints,
@@ -723,6 +723,37 @@ def test_S2_the_own_bound_holds_where_seats_bind(case, seed):
         ))  # fmt: skip
     best = max(proof.value["users"] for proof in proofs)
     assert min(proof.own_bound["users"] for proof in proofs) >= best - 1e-9
+
+
+@repeatable(100)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(0, 30_000))
+def test_what_is_left_to_a_site_is_what_the_best_seats_are_worth(seed, points, room):
+    draw = np.random.default_rng(seed)
+    gain = draw.integers(1, 5_000, points)
+    price = draw.integers(0, 6_000, points) << 30
+    left = _seats.left_of_one(gain, price, room, 30) / 2**30
+    answer = linprog(
+        -np.maximum(gain - price / 2**30, 0), gain[None].astype(float), [room], bounds=(0, 1)
+    )
+    assert left >= -answer.fun - 1e-6
+    assert left <= -answer.fun + 2 * (gain.sum() + room) / 2**20
+
+
+def test_S2_seats_that_the_model_shares_out_are_certified():
+    minutes, demand, frame = village(3, points=150)
+    frame = frame.assign(users_seated_structuring=3.0, users_seated_mini=1.0)
+    rules = Rules(**VILLAGE, seats=True)
+    solution = coverage.solve(minutes, demand, frame, rules=rules, time_limit_s=60)
+    said = {"rules": rules, "claims": claims_of(solution), "hints": solution.hints}
+    order = np.random.default_rng(0).permutation(len(demand))
+    proof = certify(solution.tier, minutes, demand, frame, **said, proven=solution.proven,
+                    assignment=solution.assignment)  # fmt: skip
+    assert proof.value["users"] == {s.name: s.value for s in solution.stages}["users"]
+    unbound = float((demand["users"]).sum())
+    assert proof.value["users"] <= proof.own_bound["users"] <= 2 * 3.0 + 4 * 1.0 < unbound
+    with pytest.raises(SolveError, match="users: claims"):
+        certify(solution.tier, minutes, demand, frame, **said, proven=solution.proven,
+                assignment=sp.csr_array(solution.assignment[order]))  # fmt: skip
 
 
 # What it is made of

@@ -224,7 +224,9 @@ def test_S5_forced_sites_that_clash(refused, scenario):
 
 def test_I12_a_scenario_with_faults(refused, scenario):
     path = scenario("mesh_minutes = 10\nbackup_weight = nan")
-    refused("plan", "--scenario", path, "--out", "o", said=["did you mean mesh_min?", "backup_weight: "])
+    refused(
+        "plan", "--scenario", path, "--out", "o", said=["did you mean mesh_min?", "backup_weight: "]
+    )
 
 
 @pytest.mark.parametrize("odd", ["\\u001b[2J", "[red]x[/]", ":smile:", "\\u202e", "\\\\", "{x}"])

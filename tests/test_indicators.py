@@ -65,11 +65,17 @@ def test_coverage_by_commune_and_a_commune_where_nobody_lives():
 @given(instances(most_sites=6))
 def test_indicators_and_the_model_count_the_same_people(case):
     assume(case.best() is not None)
-    minutes, people, _ = case.tables
+    minutes, demand, _ = case.tables
+    people, cutoff = demand["residents"], case.rules.mesh_min
     solution = case.solve()
-    inside = indicators.covered(minutes, solution.tier, cutoff_min=10, tiers=TIERS)
-    assert people[inside].sum() == pytest.approx(solution.stages[0].value)
-    near = indicators.by_site(minutes, solution.tier, people, cutoff_min=10)
+    values = {stage.name: stage.value for stage in solution.stages}
+    inside = indicators.covered(minutes, solution.tier, cutoff_min=cutoff, tiers=TIERS)
+    if "mesh" in values:
+        assert people[inside].sum() == pytest.approx(values["mesh"], abs=0.01)
+    if "users" in values and not case.rules.seats:
+        users = indicators.users(minutes, solution.tier, demand["users"], decay=case.rules.decay)
+        assert users == pytest.approx(values["users"], abs=1e-3)
+    near = indicators.by_site(minutes, solution.tier, people, cutoff_min=cutoff)
     assert (near <= people[inside].sum() + 0.01).all()
 
 

@@ -50,7 +50,7 @@ def worth(cover, weights, plan):
 
 def served(cover, weights, capacities, plan):
     """Return what a plan serves within its capacities, by shares of points."""
-    from scipy.optimize import linprog  # noqa: PLC0415 - slow to import
+    from scipy.optimize import linprog
 
     if not plan or not len(weights):
         return 0.0
@@ -159,7 +159,7 @@ def test_the_search_agrees_with_highs_near_saturation():
 
 
 def test_an_interrupt_returns_the_best_so_far(monkeypatch):
-    from planner.coverage import _branch  # noqa: PLC0415 - to make the rare happen
+    from planner.coverage import _branch
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -77,7 +77,10 @@ def test_a_plan_is_frozen_and_short_to_print(plan):
 
 def test_headlines_are_in_french(plan):
     figures = {figure.label: figure for figure in plan.figures()}
-    for label in ("Habitants à 10\u00a0min d’un site", "Habitants à 5\u00a0min d’un site"):
+    for label in (
+        "Habitants à 10\u00a0min d’un site",
+        "Habitants à 20\u00a0min d’un site structurant",
+    ):
         assert re.fullmatch(r"\d\d,\d\u00a0%", figures[label].value)
     assert figures["Sites du réseau"] == ("Sites du réseau", str(len(plan.sites)), "")
     assert len(figures) == 5
@@ -100,7 +103,7 @@ def test_less_than_one_inhabitant_is_not_none(estimated):
 
 
 def test_S4_a_plan_that_is_not_proven_says_by_how_much(plan, tmp_path):
-    gap = {"mesh": 0.034, "structuring": 0.0, "near": 0.01}
+    gap = {"mesh": 0.034, "structuring": 0.0, "users": 0.01}
     unproven = replace(plan, certificate=replace(plan.certificate, proven=False, gap=gap))
     assert unproven.proof == "Optimum non prouvé : écart d’au plus 3,4\u00a0%"
     folder = unproven.save(tmp_path / "out")
@@ -149,7 +152,8 @@ def test_a_saved_plan_is_whole(plan, tmp_path):
     assert re.fullmatch(r"[0-9a-f]{64}", plan.digest)
     assert told["scenario"] == plan.scenario.model_dump(mode="json")
     assert told["certificate"]["value"] == dict(plan.certificate.value)
-    assert told["certificate"]["gap"] == {"mesh": 0, "structuring": 0, "near": 0}
+    goals = ["mesh", "structuring", "users", "cost", "ids"]
+    assert told["certificate"]["gap"] == dict.fromkeys(goals, 0)
     assert [stage["name"] for stage in told["stages"]] == [s.name for s in plan.stages]
     assert [site["id"] for site in told["sites"]] == list(plan.sites.index)
     assert [place["id"] for place in told["communes"]] == list(plan.communes.index)

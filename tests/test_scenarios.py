@@ -15,7 +15,7 @@ from planner._errors import Infeasible, InputError
 from planner.assumptions import DEFAULTS, table
 from planner.cli import _STAGES
 from planner.network import PROFILES
-from planner.scenarios import road_lines
+from planner.scenarios import road_lines, with_studies
 
 NUMBERS = [
     name for name, kind in Scenario.model_fields.items() if kind.annotation in {int, float}
@@ -66,13 +66,42 @@ def test_every_key_is_read(read):
         "structuring_seats": 8, "mini_seats": 2, "corpoworking_seats": 10,
         "bourg_min_population": 1500, "profile": "car", "max_snap_m": 500, "walk_kph": 4,
         "demand_cell_m": 200, "forced": ["h-69002"], "forbidden": ["h-69012", "01001"],
-        "time_limit_s": 5,
+        "time_limit_s": 5, "gap": 0.01, "objective": "cost", "users_per_1000": 1.5,
+        "user_days_a_week": 0.8, "peak_factor": 1.1, "decay": "stepwise", "decay_half_min": 10,
+        "decay_slope_min": 2, "decay_steps": [[5.0, 0.9], [12.0, 0.4]], "backup_weight": 0.2,
+        "structuring_invest_eur": 90_000, "mini_invest_eur": 6_000,
+        "corpoworking_invest_eur": 200_000, "structuring_running_eur": 30_000,
+        "mini_running_eur": 700, "corpoworking_running_eur": 40_000, "cost_years": 4,
+        "invest_max_eur": 900_000, "running_max_eur": 200_000, "commune_invest_max_eur": 300_000,
+        "commune_sites_max": 2, "structuring_spacing_min": 8, "mini_spacing_min": 4,
+        "commune_share_min": 0.5, "mesh_share_min": 0.9, "seats_bind": True,
+        "inaccessible": ["h-69016"], "premises_gate": False, "studies": ["pareto", "phases"],
+        "pareto_points": 7, "alternatives": 3, "alternatives_within": 0.05, "years": 4,
+        "year_invest_max_eur": 150_000, "year_hours_max": 1_000, "structuring_opening_hours": 500,
+        "mini_opening_hours": 30, "corpoworking_opening_hours": 600,
+        "available_year": [["h-69002", 2]], "discount_rate": 0.04,
     }  # fmt: skip
-    assert other.keys() == Scenario.model_fields.keys()
+    assert set(other) == set(Scenario.model_fields)
     text = "\n".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in other.items())
     scenario = read(text)
     assert scenario.model_dump(mode="json") == other
     assert scenario.seats == {"structuring": 8, "mini": 2, "corpoworking": 10}
+
+
+def test_years_of_premises_are_a_table_of_toml(read):
+    scenario = read('studies = ["phases"]\n[available_year]\n"h-69012" = 3\n"h-69002" = 2\n')
+    assert scenario.available_year == (("h-69002", 2), ("h-69012", 3))
+
+
+def test_studies_are_asked_for_by_name():
+    assert with_studies(Scenario(), ["phases", "pareto"]).studies == ("pareto", "phases")
+    assert len(with_studies(Scenario(), ["all"]).studies) == 5
+    with pytest.raises(InputError, match="no study front; choose of pareto"):
+        with_studies(Scenario(), ["front"])
+
+
+def test_a_decay_that_rises_is_refused(refused):
+    refused("decay_steps = [[5, 0.5], [10, 0.9]]", "shares must not")
 
 
 def test_what_windows_writes_is_read(read):
@@ -295,7 +324,7 @@ def test_progress_tells_every_stage_in_order(home):
     told = []
     run(home, progress=lambda stage, done, total: told.append((stage, done, total)))
     stages = list(dict.fromkeys(stage for stage, *_ in told))
-    assert [*stages, "files"] == list(_STAGES)
+    assert [*stages, "studies", "files"] == list(_STAGES)
     assert all(0 <= done <= total for _, done, total in told)
 
 

@@ -39,11 +39,12 @@ def left_where_seated(space: Space, layer: Layer, price: Longs, shift: int) -> l
     found = []
     for site, tier in zip(space.site.tolist(), space.tier.tolist(), strict=True):
         here = slice(int(edges[site]), int(edges[site + 1]))
-        found.append(_left(gain[here], paid[here], int(space.seats[site, tier]), shift))
+        found.append(left_of_one(gain[here], paid[here], int(space.seats[site, tier]), shift))
     return found
 
 
-def _left(gain: Longs, price: Longs, seats: int, shift: int) -> int:
+def left_of_one(gain: Longs, price: Longs, seats: int, shift: int) -> int:
+    """Return what is left to one option: gains of its points, whole; their prices; its seats."""
     free = np.maximum((gain << shift) - price, 0)
     wanted = int(gain[free > 0].sum())
     if wanted <= seats:

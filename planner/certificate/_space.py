@@ -181,10 +181,10 @@ class Space:
 
     @cached_property
     def seats(self) -> Longs:
-        """How many users each candidate seats as each tier, whole units."""
+        """How many users each candidate seats as each tier, whole units; no limit is very many."""
         frame = self.candidates
         columns = [
-            frame.get(f"users_seated_{tier}", pd.Series(0.0, frame.index)).to_numpy(float)
+            frame.get(f"users_seated_{tier}", pd.Series(np.inf, frame.index)).to_numpy(float)
             for tier in TIERS
         ]
         table = np.nan_to_num(np.column_stack(columns) / USER_UNIT + _EPSILON)

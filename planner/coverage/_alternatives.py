@@ -31,7 +31,7 @@ class Alternatives:
     ----------
     tiers
         Of each plan, the optimum first: tier by site.
-    values
+    goals
         One row a plan, one column a goal, in the terms of the stages.
     sites
         Index site id: how many of the plans open it (`plans`), their share (`share`), and whether
@@ -45,14 +45,14 @@ class Alternatives:
     """
 
     tiers: tuple[pd.Series, ...]
-    values: pd.DataFrame
+    goals: pd.DataFrame
     sites: pd.DataFrame
     different: tuple[int, ...]
     proven: tuple[bool, ...]
     seconds: float
 
 
-def alternatives(  # noqa: PLR0913 - the question in one call; all but the tables are options
+def alternatives(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -92,8 +92,8 @@ def alternatives(  # noqa: PLR0913 - the question in one call; all but the table
 
     References
     ----------
-    Brill, E., Chang, S.-Y., Hopkins, L. (1982). Modeling to generate alternatives: the HSJ approach.
-    Management Science 28.
+    Brill, E., Chang, S.-Y., Hopkins, L. (1982). Modeling to generate alternatives: the HSJ
+    approach. Management Science 28.
     """
     began = time.perf_counter()
     case = prepare(
@@ -120,7 +120,7 @@ def alternatives(  # noqa: PLR0913 - the question in one call; all but the table
             break
         found.append(one.opened)
         proven.append(one.stages[0].proven)
-    return _table(case, found, proven, goals, time.perf_counter() - began)
+    return _table(case, found, proven, goals, seconds=time.perf_counter() - began)
 
 
 def _cover(goals: list[Goal]) -> list[Goal]:
@@ -136,7 +136,7 @@ def _relaxed(case: Case, goal: Goal, opened: Floats, within: float) -> Held:
 
 
 def _table(
-    case: Case, found: list[Floats], proven: list[bool], goals: list[Goal], seconds: float
+    case: Case, found: list[Floats], proven: list[bool], goals: list[Goal], *, seconds: float
 ) -> Alternatives:
     tiers = tuple(case.tier(opened) for opened in found)
     rows = [
@@ -153,7 +153,7 @@ def _table(
     first = set(tiers[0].index)
     return Alternatives(
         tiers=tiers,
-        values=pd.DataFrame(rows),
+        goals=pd.DataFrame(rows),
         sites=sites.sort_index(),
         different=tuple(len(set(tier.index) - first) for tier in tiers),
         proven=tuple(proven),

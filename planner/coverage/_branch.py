@@ -28,7 +28,7 @@ _SHORTER, _WORTH = 0.6, 0.01  # shorten the steps unless they close so much of t
 _NODE_STEPS, _NODE_LENGTH = 60, 0.08
 _TRIED, _TRIAL_STEPS = 12, 24
 _ROUNDS = 3
-_ROOT_WORK, _ROOT_PASSES, _KICKS = 3e7, 400, 400  # of the first local search
+_FIRST_WORK, _NEXT_WORK, _PASSES, _KICKS = 1e7, 3e7, 200, 400  # entries local search reads
 _SHALLOW, _OFTEN = 3, 4  # nodes from one local search to the next
 _MANTISSA = 51  # bits within which all sums stay
 MOST = 2.0**50  # of a sum of costs, times the number of sites
@@ -185,13 +185,15 @@ class Search:
         }
         chosen = self._first_plan(node)
         node = replace(node, u=_gains.first_multipliers(*node.arrays[:4], chosen))
-        found = self._converged(node)
+        found = self._converged(node, chosen)
         self.counts["fixed"] -= 0 if found is None else found.columns
         return found
 
-    def _converged(self, node: Instance) -> Instance | None:
+    def _converged(self, node: Instance, chosen: Marks) -> Instance | None:
         """Return the root at the best bound that repeated, ever shorter steps find."""
         length, found = _NEXT_LENGTH, self._explore(node, _ROOT_STEPS, _ROOT_LENGTH)
+        if found is not None:
+            self._kicked(node, chosen, max(_NEXT_WORK, _PASSES * node.arrays[2].size))
         while found is not None and length > _ROOT_SHORTEST and self._in_time():
             before = found.bound
             found = self._explore(found, _NEXT_STEPS, length)
@@ -205,9 +207,12 @@ class Search:
     def _first_plan(self, node: Instance) -> Marks:
         """Return a plan by greedy choice and swaps, then by kicks and swaps."""
         chosen = np.zeros(node.columns, np.int8)
-        cost, work = self._improve(node, chosen)
-        kick = 0
-        most = max(_ROOT_WORK, _ROOT_PASSES * node.arrays[2].size)
+        self._improve(node, chosen)
+        return self._kicked(node, chosen, _FIRST_WORK)
+
+    def _kicked(self, node: Instance, chosen: Marks, most: float) -> Marks:
+        """Return a plan that is as good or better, by kicks and swaps while so much is read."""
+        (cost, work), kick = self._improve(node, chosen), 0
         while work < most and kick < _KICKS and self._in_time():
             kick += 1
             other = chosen.copy()

@@ -72,7 +72,7 @@ def _slopes(pointer, option, gain, block, second, price, plane, intercept):  # t
 
 
 def _compiled(function: _Kernel, *signature: object) -> _Kernel:
-    kernel: _Kernel = nb.njit(nb.void(*signature), cache=True, nogil=True)(function)  # type: ignore[no-untyped-call] # Numba has no types
+    kernel: _Kernel = nb.njit(nb.void(*signature), cache=True, nogil=True)(function)
     return kernel
 
 

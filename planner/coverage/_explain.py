@@ -137,9 +137,11 @@ class _Doctor:
         """Yield every kind of rule that may give way."""
         rules, space = self.case.rules, self.case.space
         yield _Kind(("invest",), f"investment of at most {_eur(rules.invest_max_eur)}",
-                    lambda left: self._cheapest(left, space.invest_eur, "invest_max_eur"))  # fmt: skip
+                    lambda left: self._cheapest(left, space.invest_eur, "invest_max_eur"),
+                    )  # fmt: skip
         yield _Kind(("running",), f"running cost of at most {_eur(rules.running_max_eur)} a year",
-                    lambda left: self._cheapest(left, space.running_eur, "running_max_eur"))  # fmt: skip
+                    lambda left: self._cheapest(left, space.running_eur, "running_max_eur"),
+                    )  # fmt: skip
         yield _Kind(("commune_invest",),
                     f"at most {_eur(rules.commune_invest_max_eur)} of investment in a commune",
                     self._communes_pay)  # fmt: skip
@@ -161,7 +163,7 @@ class _Doctor:
 
     def _cheapest(self, left: Space, cost: Floats, name: str) -> str | None:
         found = self._asked(left, Goal(name, 1.0, options=-cost))
-        return found and f"{name} = {-found.value:,.0f} or more"
+        return None if found is None else f"{name} = {-found.value:,.0f} or more"
 
     def _communes_pay(self, left: Space) -> str | None:
         found = self._asked(left, Goal("invest", 1.0, options=-left.invest_eur))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from planner.candidates import TIERS
-from planner.coverage._layers import Floats, Rows
+from planner.coverage._layers import Floats, Longs, Rows
 from planner.coverage._master import Prices
 from planner.coverage._seats import rows_of
 from planner.coverage._space import Space
@@ -92,7 +92,7 @@ def _seats(space: Space, sites: pd.Index, prices: Prices) -> dict[tuple[str, str
     }
 
 
-def _must(points: int, price: Floats, point: Floats) -> Floats:
+def _must(points: int, price: Floats, point: Longs) -> Floats:
     found = np.zeros(points)
     found[point.astype(np.int64)] = np.abs(price)
     return found

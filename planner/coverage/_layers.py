@@ -2,13 +2,13 @@ r"""Layers of coverage: concave functions of what opens, known by the planes tha
 
 A layer is worth the sum of its rows, and each row what the best of its open options gives it. The
 model never writes the rows down: it learns, where it looks, a plane that bounds the worth of a
-block of rows (Benders 1962; Cordeau, Furini, Ljubić 2019 for covering). Planes hold for all openings:
-they are kept from one question to the next.
+block of rows (Benders 1962; Cordeau, Furini, Ljubić 2019 for covering). Planes hold for all
+openings, so they are kept from one question to the next.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -120,7 +120,8 @@ class Rows:
         top = np.zeros(self.block.size)
         some = np.diff(self.pointer) > 0
         top[some] = self.gain[self.pointer[:-1][some]]
-        return np.bincount(self.block, top, self.blocks) * (1 + self.second) * self.unit
+        most = np.bincount(self.block, top, self.blocks) * (1 + self.second) * self.unit
+        return most.astype(np.float64)
 
     def values(self, opened: Floats) -> Floats:
         """Return the worth of each block."""
@@ -274,5 +275,5 @@ def blocks_of(names: Sequence[str] | pd.Series) -> tuple[Ints, tuple[str, ...]]:
     return number.ravel().astype(np.int32), tuple(map(str, found))
 
 
-def _joined(parts: list[NDArray[np.generic]], dtype: type) -> NDArray[np.generic]:
+def _joined(parts: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
     return np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)

@@ -9,8 +9,9 @@ Whole openings are always valued anew, from the layers themselves.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,7 +19,7 @@ import scipy.sparse as sp
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal, Held, Part, part_of, worths
 from planner.coverage._highs import Answer, Program
-from planner.coverage._layers import Floats, Total
+from planner.coverage._layers import Floats, Rows, Total
 from planner.coverage._relaxation import Plane, Pool, Prices, Relaxation
 from planner.coverage._space import BlockFloor, Rule, Space
 from planner.coverage._tree import Tree, all_but
@@ -62,15 +63,18 @@ class Master:
         self.space, self.goal, self.held, self.pool = space, goal, tuple(held), pool
         self.deadline = deadline
         self.limits = limits or (np.zeros(space.options), np.ones(space.options))
-        self.full = {
-            name for one in held if (name := _all_of(one, space)) not in {None, *goal.uses}
+        self.full: dict[str, Rows] = {
+            name: layer
+            for one in held
+            for name, layer in _all_of(one, space).items()
+            if name not in goal.uses
         }
         self.floors = [
             floor
             for floor in space.floors
             if floor.layer not in self.full or not _kept_by_all(floor, space)
         ]
-        self.kept = [one for one in held if _all_of(one, space) not in self.full]
+        self.kept = [one for one in held if not _all_of(one, space).keys() & self.full.keys()]
         names = {*goal.uses, *(floor.layer for floor in self.floors)}
         names |= {name for one in self.kept for name in one.goal.uses}
         self.layers = tuple(sorted(names))
@@ -136,7 +140,10 @@ class Master:
             high[self.columns(name)] = self.space.layers[name].most
         if self.goal.least:
             gain[self.smallest] = 1.0
-            high[self.smallest] = np.inf
+            high[self.smallest] = max(
+                float(high[self.columns(part.layer, part.block)].sum()) / part.scale
+                for part in self.goal.least
+            )
         space = self.space
         pad = sp.csr_array((space.matrix.shape[0], self.width - space.options))
         rules = sp.csr_array(sp.hstack((space.matrix, pad), format="csr"))
@@ -154,7 +161,7 @@ class Master:
     def _whole_rows(self, name: str) -> list[tuple[Floats, float, float]]:
         """Return the rows that say that every row of a layer is served."""
         if name not in self.pool.needed:
-            self.pool.needed[name] = self.space.layers[name].needed()
+            self.pool.needed[name] = self.full[name].needed()
         served, _ = self.pool.needed[name]
         rows = np.zeros((len(served), self.width))
         rows[:, : self.space.options] = served
@@ -209,9 +216,7 @@ class Master:
             layer = self.space.layers[name]
             homes = getattr(layer, "block", np.zeros(0, np.int32))
             edges = np.searchsorted(homes, np.arange(layer.most.size + 1))
-            self.pool.rows_of[name] = [
-                slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)
-            ]
+            self.pool.rows_of[name] = [slice(int(a), int(b)) for a, b in pairwise(edges)]
         return self.pool.rows_of[name]
 
     def left(self) -> float:
@@ -316,7 +321,7 @@ class Master:
         return self.best[0] + max(_ALMOST * self.goal.unit, gap * abs(self.best[0]))
 
 
-def maximise(  # noqa: PLR0913 - the whole question in one call
+def maximise(
     space: Space,
     goal: Goal,
     *,
@@ -401,7 +406,7 @@ def _unsearched(master: Master, *, interrupted: bool) -> Found:
     )  # fmt: skip
 
 
-def is_alone(  # noqa: PLR0913 - as `maximise`
+def is_alone(
     space: Space,
     goal: Goal,
     opened: Floats,
@@ -447,16 +452,16 @@ def is_alone(  # noqa: PLR0913 - as `maximise`
     return master.best is None and bound < value - goal.unit / 2
 
 
-def _all_of(held: Held, space: Space) -> str | None:
-    """Return the layer that a goal held asks all of, or None."""
+def _all_of(held: Held, space: Space) -> dict[str, Rows]:
+    """Return the layer that a goal held asks all of, by its name, or nothing."""
     goal = held.goal
     if goal.options is not None or goal.least or list(goal.layers.values()) != [1.0]:
-        return None
+        return {}
     (name,) = goal.layers
     layer = space.layers[name]
-    if not hasattr(layer, "needed") or abs(held.value - layer.most.sum()) > layer.unit / 2:
-        return None  # less than all of it, or more than it can be
-    return name
+    if not isinstance(layer, Rows) or abs(held.value - layer.most.sum()) > layer.unit / 2:
+        return {}  # less than all of it, or more than it can be
+    return {name: layer}
 
 
 def _kept_by_all(floor: BlockFloor, space: Space) -> bool:

@@ -7,7 +7,7 @@ options :math:`(j, t)`, site and tier, open when :math:`y_{jt} = 1`, under the r
 .. math::
 
     \text{mesh} = \sum_i w_i \min\Bigl(1, \sum_{(j,t): m_{ij} \le r} y_{jt}\Bigr), \quad
-    \text{structuring} = \sum_i w_i \min\Bigl(1, \sum_{j: m_{ij} \le s} y_{j,\text{str}}\Bigr), \quad
+    \text{structuring} = \sum_i w_i \min\Bigl(1, \sum_{j: m_{ij} \le s} y_{j1}\Bigr), \quad
     \text{users} = \sum_i \max_{(j,t)} u_i f(m_{ij}) y_{jt}
 
 with minutes :math:`m`, cutoffs :math:`r, s` and the decay :math:`f` of use with time. Mesh and
@@ -31,13 +31,13 @@ from planner.candidates import TIERS
 from planner.coverage import _explain
 from planner.coverage._check import checked
 from planner.coverage._goals import Goal, Held, Part
-from planner.coverage._hints import Hints, hints_of
+from planner.coverage._hints import hints_of
 from planner.coverage._layers import Floats, Rows
 from planner.coverage._seats import Seats
 from planner.coverage._space import MINUTES_UNIT, Space, build, least_covered, saved_minutes
 from planner.coverage._stages import Question, Reached, Stage, lexicographic
 from planner.coverage._worst import smallest_worst
-from planner.rules import OBJECTIVES, RESIDENT_UNIT, USER_UNIT, Objective, Rules
+from planner.rules import OBJECTIVES, RESIDENT_UNIT, USER_UNIT, Hints, Objective, Rules
 from planner.travel import TravelTimes
 
 SHARE_UNIT = 1e-6  # shares that differ by less are the same
@@ -112,7 +112,7 @@ class Case:
         return found
 
 
-def solve(  # noqa: PLR0913 - the question in one call; all but the tables are options
+def solve(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -215,7 +215,7 @@ def _assignment(
     return sp.csr_array(shares[row][:, column])
 
 
-def prepare(  # noqa: PLR0913 - as `solve`
+def prepare(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -247,7 +247,9 @@ def reach(case: Case, *, start: Sequence[Floats] = ()) -> Reached:
     """Solve a case; where no plan exists, say why and what would change it."""
     try:
         if case.goals[0].name == "worst":
-            return smallest_worst(case.question, case.goals, case.minutes, case.demand, case.held)
+            return smallest_worst(
+                case.question, case.goals, case.minutes, case.demand, held=case.held
+            )
         return lexicographic(case.question, case.goals, held=case.held, start=start)
     except Infeasible as error:
         raise _explain.infeasible(case, error) from error

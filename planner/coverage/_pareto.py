@@ -15,7 +15,6 @@ import pandas as pd
 
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal
-from planner.coverage._layers import Floats
 from planner.coverage._network import Case, prepare, reach
 from planner.coverage._space import Rule
 from planner.coverage._stages import Question, Reached, lexicographic
@@ -82,7 +81,7 @@ class Front:
         )
 
 
-def pareto(  # noqa: PLR0913 - the question in one call; all but the tables are options
+def pareto(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -192,7 +191,7 @@ def _knee(points: tuple[FrontPoint, ...]) -> int | None:
     """Return the point farthest above the line between the ends, both axes taken as 0 to 1."""
     if len(points) < 3:  # noqa: PLR2004 - two ends and something between
         return None
-    cost: Floats = np.array([point.cost_eur for point in points])
-    cover: Floats = np.array([point.residents for point in points])
+    cost = np.array([point.cost_eur for point in points])
+    cover = np.array([point.residents for point in points])
     above = (cover - cover[0]) / (cover[-1] - cover[0]) - (cost - cost[0]) / (cost[-1] - cost[0])
     return int(np.argmax(above[1:-1])) + 1

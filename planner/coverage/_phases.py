@@ -5,7 +5,8 @@ Sites :math:`j` of the plan, years :math:`s = 1 \dots T`; :math:`x_{js} = 1` whe
 
 .. math::
 
-    \max \sum_{t} \frac{1}{(1 + \delta)^{t}} \sum_i \max_{j, s \le t} d \, u_i f(m_{ij}) \rho_{t - s + 1} x_{js}
+    \max \sum_{t} \frac{1}{(1 + \delta)^{t}}
+    \sum_i \max_{j, s \le t} d \, u_i f(m_{ij}) \rho_{t - s + 1} x_{js}
     \quad \text{s.t.} \quad \sum_s x_{js} = 1, \quad
     \sum_{j \in c} f_j x_{js} \le F, \quad \sum_j h_j x_{js} \le H.
 
@@ -21,12 +22,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from planner._errors import Infeasible, InputError
 from planner._tables import listed
 from planner.candidates import TIERS
 from planner.coverage._goals import Goal
-from planner.coverage._layers import Floats, Longs, gain_rows
+from planner.coverage._layers import Floats, Longs, Rows, gain_rows
 from planner.coverage._network import prepare
 from planner.coverage._space import Rule, Space, user_gains
 from planner.coverage._stages import Question, Stage, lexicographic
@@ -165,13 +167,15 @@ def phases(
         found = lexicographic(question, goals)
     except Infeasible as error:
         raise plan.too_tight() from error
-    return plan.phasing(space, gains, found.opened, found.stages, time.perf_counter() - began)
+    return plan.phasing(
+        space, gains, found.opened, stages=found.stages, seconds=time.perf_counter() - began
+    )
 
 
 def _communes(candidates: gpd.GeoDataFrame, site: Longs) -> list[str]:
     if "commune" not in candidates:
         return [""] * site.size
-    return candidates["commune"].astype(str).iloc[site].to_list()
+    return list(map(str, candidates["commune"].iloc[site]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +184,7 @@ class _Plan:
 
     ids: Sequence[str]
     tier: Longs
-    new: Floats
+    new: NDArray[np.bool_]
     invest: Floats
     commune: Sequence[str]
     pace: Pace
@@ -259,7 +263,7 @@ class _Plan:
             tuple(str(now) for now in range(1, self.pace.years + 1)), np.zeros(self.pace.years),
         )  # fmt: skip
 
-    def _layer(self, gains: sp.csr_array) -> object:
+    def _layer(self, gains: sp.csr_array) -> Rows:
         """Return a row for each demand point and year: what each option gives it then."""
         days = self.pace.days_a_week * WEEKS_A_YEAR * USER_UNIT / DAY_UNIT
         parts = []
@@ -290,7 +294,7 @@ class _Plan:
             here = [float(i) for i, c, n in zip(self.invest, self.commune, self.new, strict=True)
                     if n and c == code]  # fmt: skip
             limit = pace.commune_invest_max_eur
-            if here and limit is not None and max(sum(here) / pace.years, max(here)) > limit:
+            if here and limit is not None and max(sum(here) / pace.years, *here) > limit:
                 faults.append(
                     f"{code} must invest {sum(here):,.0f} €, {max(here):,.0f} € in one site, with "
                     f"{limit:,} € a year"
@@ -309,6 +313,7 @@ class _Plan:
         space: Space,
         gains: sp.csr_array,
         opened: Floats,
+        *,
         stages: tuple[Stage, ...],
         seconds: float,
     ) -> Phasing:

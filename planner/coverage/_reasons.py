@@ -52,7 +52,7 @@ class Reasons:
     seconds: float
 
 
-def reasons(  # noqa: PLR0913 - the question in one call; all but the tables are options
+def reasons(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -195,7 +195,8 @@ def _with(opened: Floats, option: int, value: float) -> Floats:
 
 def _nothing(*, possible: bool) -> dict[str, object]:
     return {
-        "lost_residents": np.nan, "lost_structuring": np.nan, "lost_users": np.nan, "replacement": "", "leaving": "",
+        "lost_residents": np.nan, "lost_structuring": np.nan, "lost_users": np.nan,
+        "replacement": "", "leaving": "",
         "possible": possible, "exact": not possible,
     }  # fmt: skip
 
@@ -207,7 +208,8 @@ def _frame(
     names += ["replacement", "leaving", "possible", "exact"]
     if tier is not None:
         names = ["only_residents", "only_users", *names]
-    frame = pd.DataFrame(rows, index=pd.Index(ids, name="id", dtype=object), columns=names)
+    frame = pd.DataFrame(rows, index=pd.Series(ids, dtype=object), columns=names)
+    frame.index.name = "id"
     for name in names:
         if name.startswith(("lost", "only")):
             frame[name] = frame[name].astype(float).round(2) + 0.0

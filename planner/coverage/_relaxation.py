@@ -182,8 +182,8 @@ class Relaxation:
             if home == name and m > 0 and plane.block is None:
                 price += m * plane.price
                 total += m
-            elif home == name and m > 0:
+            elif home == name and m > 0 and plane.block is not None:
                 price[master.rows_of(name)[plane.block]] += m * plane.price
                 total[plane.block] += m
         count = np.repeat(total, [s.stop - s.start for s in master.rows_of(name)])
-        return np.divide(price, count, out=top.copy(), where=count > 0)
+        return np.asarray(np.divide(price, count, out=top.copy(), where=count > 0))

@@ -78,7 +78,7 @@ class Robustness:
     seconds: float
 
 
-def robustness(  # noqa: PLR0913 - the question in one call; all but the tables are options
+def robustness(
     minutes: TravelTimes,
     demand: pd.DataFrame,
     candidates: gpd.GeoDataFrame,
@@ -148,7 +148,7 @@ def robustness(  # noqa: PLR0913 - the question in one call; all but the tables 
             start=list(plans.values()), gap_after=0.01,
         )  # fmt: skip
         plans[name], proven[name] = found.opened, found.stages[0].gap <= gap + _RATIO_UNIT
-    return _report(case, plans, best, proven, time.perf_counter() - began)
+    return _report(case, plans, best, proven=proven, seconds=time.perf_counter() - began)
 
 
 def _with_states(case: Case, minutes: TravelTimes, states: Mapping[str, State]) -> Case:
@@ -208,18 +208,18 @@ class AfterLoss:
     smallest.
     """
 
-    rows: Rows
+    cover: Rows
     site: Longs
 
     @property
     def unit(self) -> float:
         """Smallest difference between two worths."""
-        return self.rows.unit
+        return self.cover.unit
 
     @property
     def most(self) -> Floats:
         """Largest worth."""
-        return np.array([self.rows.most.sum()])
+        return np.array([self.cover.most.sum()])
 
     def values(self, opened: Floats) -> Floats:
         """Return the worth after the worst loss."""
@@ -227,9 +227,9 @@ class AfterLoss:
 
     def worst(self, opened: Floats) -> tuple[float, int]:
         """Return the residents still covered after the worst loss, and the site (-1: none open)."""
-        least, lost = float(self.rows.values(opened).sum()), -1
+        least, lost = float(self.cover.values(opened).sum()), -1
         for site in np.unique(self.site[opened > 0]):
-            left = float(self.rows.values(np.where(self.site == site, 0.0, opened)).sum())
+            left = float(self.cover.values(np.where(self.site == site, 0.0, opened)).sum())
             if left < least:
                 least, lost = left, int(site)
         return least, lost
@@ -238,7 +238,7 @@ class AfterLoss:
         """Return the worth after the worst loss, and its plane."""
         least, lost = self.worst(opened)
         gone = self.site == lost
-        found = self.rows.planes(np.where(gone, 0.0, opened))
+        found = self.cover.planes(np.where(gone, 0.0, opened))
         slope = np.where(gone, 0.0, found.slope.sum(axis=0))
         return Planes(
             np.array([least]), np.array([found.intercept.sum()]), slope[None, :], np.zeros(0)
@@ -249,6 +249,7 @@ def _report(
     case: Case,
     plans: Mapping[str, Floats],
     best: pd.Series,
+    *,
     proven: Mapping[str, bool],
     seconds: float,
 ) -> Robustness:
@@ -256,7 +257,9 @@ def _report(
     regret = pd.DataFrame(
         {
             state: {
-                name: 1 - value_of(space, _goal(space, state), opened) / value if value else 0.0
+                name: 1 - value_of(space, _goal(space, str(state)), opened) / value
+                if value
+                else 0.0
                 for name, opened in plans.items()
             }
             for state, value in best.items()
@@ -268,7 +271,7 @@ def _report(
         left, site = layer.worst(opened) if isinstance(layer, AfterLoss) else (0.0, -1)
         covered = float(space.layers["mesh"].values(opened).sum())
         rows[name] = {
-            "regret": float(regret.loc[name].max()),
+            "regret": float(regret.loc[name].to_numpy(float).max()),
             "residents": covered,
             "lost_residents": round(covered - left, 2),
             "worst_site": "" if site < 0 else str(case.candidates.index[site]),

@@ -33,12 +33,12 @@ _OUT_INTS = nb.types.Array(nb.int32, 1, "C")
 
 
 def _inner(function: _Kernel) -> _Kernel:
-    kernel: _Kernel = nb.njit(cache=True, nogil=True)(function)  # type: ignore[no-untyped-call] # Numba has no types
+    kernel: _Kernel = nb.njit(cache=True, nogil=True)(function)
     return kernel
 
 
 def _compiled(function: _Kernel, *signature: object) -> _Kernel:
-    kernel: _Kernel = nb.njit(nb.void(*signature), cache=True, nogil=True)(function)  # type: ignore[no-untyped-call] # Numba has no types
+    kernel: _Kernel = nb.njit(nb.void(*signature), cache=True, nogil=True)(function)
     return kernel
 
 
@@ -129,11 +129,11 @@ def _asked(first, last, row, gain, price, kappa):  # type: ignore[no-untyped-def
     return total
 
 
-def _lift(pointer, row, gain, price, seats, opened, kappa):  # type: ignore[no-untyped-def] # typed by its Numba signature
-    """Price the seats of options that are closed, so that opening them promises least."""
-    for o in range(opened.size):
+def _lift(pointer, row, gain, price, seats, kappa):  # type: ignore[no-untyped-def] # typed by its Numba signature
+    """Price the seats of options that have no price yet, so that opening them promises least."""
+    for o in range(kappa.size):
         first, last = pointer[o], pointer[o + 1]
-        if opened[o] > 0.0 or not seats[o] < np.inf:
+        if kappa[o] >= 0.0:
             continue
         kappa[o] = 0.0
         if _asked(first, last, row, gain, price, 0.0) <= seats[o]:
@@ -158,8 +158,9 @@ def _slope(pointer, row, gain, price, seats, kappa, slope):  # type: ignore[no-u
 
 
 settle = _compiled(
-    _settle, _LONGS, _OUT_INTS, _OUT, _REALS, _REALS, nb.int64, nb.types.UniTuple(nb.float64, 2),
+    _settle, _LONGS, _OUT_INTS, _OUT, _REALS, _REALS, nb.int64,
+    nb.types.UniTuple(nb.float64, 2),  # type: ignore[no-untyped-call] # Numba has no types
     _OUT, _OUT,
 )  # fmt: skip
-lift = _compiled(_lift, _LONGS, _INTS, _REALS, _REALS, _REALS, _REALS, _OUT)
+lift = _compiled(_lift, _LONGS, _INTS, _REALS, _REALS, _REALS, _OUT)
 slope = _compiled(_slope, _LONGS, _INTS, _REALS, _REALS, _REALS, _REALS, _OUT)

@@ -119,21 +119,19 @@ class Seats:
         """Return the worth of each block at whole openings: in all whole units, rounded down."""
         found = self.seating(opened)
         row = found.pairs.row
-        worth = np.bincount(
-            self.block[row], found.pairs.gain * found.share, self.rows.blocks
-        )
+        seated = found.pairs.gain * found.share
+        worth: Floats = np.bincount(self.block[row], seated, self.rows.blocks).astype(np.float64)
         total = float(worth.sum())
         if total > 0:
             worth *= whole_units(total) / total
         return worth * self.unit
 
     def planes(self, opened: Floats) -> Planes:
-        """Return planes of the blocks as if there were always a seat, and one of all that counts."""
+        """Return planes of the blocks, were there always a seat, and one of all that counts."""
         found = self.rows.planes(opened)
         whole = bool((np.abs(opened - np.rint(opened)) < _WHOLE).all())
         kappa, price = self._exact(np.rint(opened)) if whole else self._near(opened)
-        _seat_prices.lift(self.pointer, self.row, self.gain, price, self.seats,
-                          np.where(kappa < 0, 0.0, 1.0), kappa)  # fmt: skip
+        _seat_prices.lift(self.pointer, self.row, self.gain, price, self.seats, kappa)
         slope = np.empty(self.rows.options)
         _seat_prices.slope(self.pointer, self.row, self.gain, price, self.seats, kappa, slope)
         total = Total(float(price.sum()) * self.unit, slope * self.unit, price, kappa)
@@ -196,7 +194,7 @@ class Seats:
         return Seating(here, pairs, *_sent(pairs, seats, kappa))
 
     def assignment(self, opened: Floats) -> sp.csr_array:
-        """Return the share of each demand point (in the order of the input) that each option seats."""
+        """Return the share of each demand point, in the order of the input, each option seats."""
         found = self.seating(opened)
         some = found.share > 0
         shares = sp.csr_array(
@@ -256,7 +254,7 @@ def whole_units(total: float) -> float:
 
 
 def _load(pairs: Pairs, share: Floats, options: int) -> Floats:
-    return np.bincount(pairs.option, pairs.gain * share, options)
+    return np.bincount(pairs.option, pairs.gain * share, options).astype(np.float64)
 
 
 def _best(pairs: Pairs, worth: Floats) -> tuple[Longs, Floats]:

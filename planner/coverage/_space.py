@@ -25,7 +25,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from planner.candidates import TIERS
-from planner.coverage._layers import Floats, Ints, Layer, Longs, Rows, blocks_of, cover_rows, gain_rows
+from planner.coverage._layers import (
+    Floats,
+    Ints,
+    Layer,
+    Longs,
+    Rows,
+    blocks_of,
+    cover_rows,
+    gain_rows,
+)
 from planner.coverage._seats import seat_rows
 from planner.rules import RESIDENT_UNIT, USER_UNIT, Rules
 from planner.travel import BOUNDARY_MIN, TravelTimes
@@ -117,9 +126,7 @@ class Space:
             rules=(*self.rules, rule),
         )
 
-    def block_of(
-        self, name: str, block: int
-    ) -> tuple[NDArray[np.bool_], Floats, Longs] | None:
+    def block_of(self, name: str, block: int) -> tuple[NDArray[np.bool_], Floats, Longs] | None:
         """Return a block of binary coverage: rows × options, the weights, the options; or None."""
         layer = self.layers[name]
         if not isinstance(layer, Rows) or layer.second > 0:
@@ -176,7 +183,7 @@ def build(
     found += _spacing(options, rules, between)
     blocks, names = communes_of(demand)
     weights = np.rint(demand["residents"].to_numpy() / RESIDENT_UNIT)
-    people = np.bincount(blocks, weights, len(names)) * RESIDENT_UNIT
+    people: Floats = np.asarray(np.bincount(blocks, weights, len(names)), float) * RESIDENT_UNIT
     layers = _layers(minutes, demand, options, rules=rules, blocks=blocks)
     return Space(
         site,
@@ -209,12 +216,12 @@ class _Options:
         """Commune of each option."""
         if "commune" not in self.candidates:
             return np.full(self.site.size, "", dtype=object)
-        return self.candidates["commune"].to_numpy().astype(object)[self.site]
+        return np.asarray(self.candidates["commune"], dtype=object)[self.site]
 
     @property
     def ids(self) -> NDArray[np.object_]:
         """Site id of each option, as text."""
-        return self.candidates.index.to_numpy().astype(str).astype(object)[self.site]
+        return np.array(list(map(str, self.candidates.index)), dtype=object)[self.site]
 
 
 _Row = tuple[Rule, Floats, float, float]
@@ -223,7 +230,7 @@ _Row = tuple[Rule, Floats, float, float]
 def _by_option(
     frame: pd.DataFrame, name: str, site: Longs, tier: Longs, *, absent: float = 0.0
 ) -> Floats:
-    """Return a number a tier, ``name_<tier>``, for each option; `absent` where there is no column."""
+    """Return a number a tier, ``name_<tier>``, for each option; `absent` without a column."""
     table = np.column_stack(
         [
             frame.get(f"{name}_{key}", pd.Series(absent, index=frame.index)).to_numpy(float)
@@ -384,7 +391,9 @@ def _layers(
 
 def _seats(options: _Options) -> Floats:
     """Return how many users each option seats, whole units; inf where there is no limit."""
-    seated = _by_option(options.candidates, "users_seated", options.site, options.tier, absent=np.inf)
+    seated = _by_option(
+        options.candidates, "users_seated", options.site, options.tier, absent=np.inf
+    )
     return np.floor(seated / USER_UNIT + 1e-6)
 
 

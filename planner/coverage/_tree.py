@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WHOLE = 1e-6
 _ROUNDS = 4  # of learning at a node, while openings are fractional
+_MOST_ROUNDS = 200  # while they are whole
 _TRIED = 6  # options tried both ways at a node, at most
 _ALMOST = 0.9  # open enough to be rounded in a dive
 _DIVE = 60
@@ -137,12 +138,13 @@ class Tree:
         option, solved = (None, None) if solved is None else self._choose(solved)
         if solved is None:
             return None
-        if option is None:  # nothing to branch on: decided throughout, or time is up
-            if (solved.low == solved.high).all():
-                self.master.offer(solved.low)
-            else:
-                self._push(Node(solved.low, solved.high, solved.bound))
+        if (solved.low == solved.high).all():
+            self.master.offer(solved.low)
             return None
+        if self.master.left() <= 0:
+            return Node(solved.low, solved.high, solved.bound)
+        if option is None:  # whole, yet not decided: the program was solved too roughly
+            option = int(np.argmax(solved.low < solved.high))
         ways = []
         for way in (0.0, 1.0):
             low, high = solved.low.copy(), solved.high.copy()
@@ -183,10 +185,10 @@ class Tree:
             if whole:
                 self._met.add(here.tobytes())
             rounds += 1
-            if (rounds >= _ROUNDS and not whole) or master.left() <= 0:
+            if rounds >= (_MOST_ROUNDS if whole else _ROUNDS) or master.left() <= 0:
                 break
         low, high = self._fixed(
-            node.low, node.high, bound, price=reduced[: self.options], opened=opened
+            node.low, node.high, answer.bound, price=reduced[: self.options], opened=opened
         )
         return Solved(bound, opened, low, high)
 

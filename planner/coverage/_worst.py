@@ -27,6 +27,7 @@ def smallest_worst(
     goals: Sequence[Goal],
     minutes: TravelTimes,
     demand: pd.DataFrame,
+    *,
     held: Sequence[Held],
 ) -> Reached:
     """Return the plan whose farthest resident is nearest, then the other goals in their order.

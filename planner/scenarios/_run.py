@@ -68,7 +68,7 @@ def run(
     with clock.stage("demand"):
         people, places = _ends(territory, scenario)
     with clock.stage("minutes") as report:
-        case = _timed(territory, scenario, roads, (people, places), report)
+        case = _timed(territory, scenario, roads, (people, places), report=report)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -159,6 +159,7 @@ def _timed(
     scenario: Scenario,
     roads: RoadNetwork | None,
     ends: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
+    *,
     report: Callable[[int, int], None],
 ) -> Case:
     """Return the case, with minutes on the roads, or estimates where there are none."""

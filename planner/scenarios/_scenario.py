@@ -4,7 +4,6 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-
 from typing import Literal, get_args
 
 from pydantic import (

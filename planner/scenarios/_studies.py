@@ -1,6 +1,5 @@
-"""What can be asked beside the plan: front, alternatives, reasons, robustness, phasing, as tables."""
+"""What is asked beside the plan, as tables: front, alternatives, reasons, robustness, years."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,8 +73,8 @@ def studies(
 
 
 def _inputs(case: Case) -> tuple[tuple[object, ...], dict[str, object]]:
-    tables = (case.minutes, case.people, case.places)
-    options = {
+    tables: tuple[object, ...] = (case.minutes, case.people, case.places)
+    options: dict[str, object] = {
         "rules": case.rules,
         "between": case.between,
         "time_limit_s": case.scenario.time_limit_s,
@@ -120,7 +119,7 @@ def _alternatives(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     plans = pd.DataFrame(
         {
             "plan": ["optimum", *(f"variante {n}" for n in range(1, len(found.tiers)))],
-            **{_goal_words(name): found.values[name].round(2) for name in found.values},
+            **{_goal_words(str(name)): found.goals[name].round(2) for name in found.goals},
             "sites différents de l’optimum": found.different,
             "le plus différent possible": _yes([True, *found.proven]),
             "identifiants": [", ".join(one.index) for one in found.tiers],
@@ -170,7 +169,8 @@ def _reasons(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     ends = {"possible": "possible", "exact": "prouvé"}
     chosen = written(
         found.chosen,
-        {"only_residents": "habitants desservis par lui seul", "only_users": "usagers dus à lui seul"}
+        {"only_residents": "habitants desservis par lui seul",
+         "only_users": "usagers dus à lui seul"}
         | lost | {"replacement": "remplacé par", "leaving": "avec lui partent"} | ends,
     )  # fmt: skip
     rejected = written(

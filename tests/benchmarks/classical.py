@@ -121,8 +121,8 @@ def _covering_planner(
 def _covering_spopt(
     cost: NDArray[np.float64], minutes: float, seconds: float
 ) -> tuple[float, float]:
-    import pulp  # noqa: PLC0415 - a peer that may be absent
-    from spopt.locate import LSCP  # noqa: PLC0415 - the same
+    import pulp
+    from spopt.locate import LSCP
 
     model = LSCP.from_cost_matrix(cost, minutes)
     model.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=seconds), results=False)
@@ -149,8 +149,8 @@ def _center_planner(
 
 
 def _center_spopt(cost: NDArray[np.float64], number: float, seconds: float) -> tuple[float, float]:
-    import pulp  # noqa: PLC0415 - a peer that may be absent
-    from spopt.locate import PCenter  # noqa: PLC0415 - the same
+    import pulp
+    from spopt.locate import PCenter
 
     model = PCenter.from_cost_matrix(cost, int(number))
     model.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=seconds), results=False)
@@ -159,7 +159,7 @@ def _center_spopt(cost: NDArray[np.float64], number: float, seconds: float) -> t
 
 def _of_pulp(model: object) -> tuple[float, float]:
     """Return what PuLP's model reached; its bound is unknown when time ran out."""
-    import pulp  # noqa: PLC0415 - a peer that may be absent
+    import pulp
 
     problem = model.problem
     value = float(pulp.value(problem.objective))

@@ -1,4 +1,4 @@
-"""A generated EPCI: communes, hamlets, residents, candidates of three tiers, minutes between all."""
+"""A generated EPCI: communes, hamlets, residents, candidates of three tiers, and minutes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _homes(
         hamlet = centre[commune] + draw.normal(0, 1.4, (hamlets, 2))
         hamlet[0] = centre[commune]
         chance = np.r_[0.4, np.full(hamlets - 1, 0.6 / (hamlets - 1))]
-        place.append(hamlet[draw.choice(hamlets, count, p=chance)] + draw.normal(0, 0.45, (count, 2)))
+        place.append(
+            hamlet[draw.choice(hamlets, count, p=chance)] + draw.normal(0, 0.45, (count, 2))
+        )
         weight = draw.gamma(0.8, 1, count)
         residents.append(people[commune] * weight / weight.sum())
         home += [commune] * int(count)

@@ -130,9 +130,9 @@ _IMPORTS = (
 
 def _write_xml(path: Path, xml: Path) -> None:
     """Write the ways that the planner keeps, and their nodes, as OpenStreetMap XML."""
-    import osmium  # noqa: PLC0415 - only here
+    import osmium
 
-    from planner import network  # noqa: PLC0415 - timed from here on
+    from planner import network
 
     ways = set(network.read_osm(path).way.tolist())
     with osmium.BackReferenceWriter(str(xml), ref_src=str(path), overwrite=True) as writer:

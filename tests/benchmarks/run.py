@@ -21,8 +21,8 @@ import graphs
 import growth
 import isochrones
 import matrix
-import one_to_many
 import network
+import one_to_many
 import reading
 
 NAMES = ("reading", "one_to_many", "matrix", "isochrones", "growth", "cold", "accuracy", "network")
