@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
-from typing import TYPE_CHECKING
 
 import highspy
 import instances_covering
@@ -22,8 +21,6 @@ from numpy.typing import NDArray
 from planner.coverage._maximal import maximal_covering
 from planner.coverage._reduce import merge_equal_rows
 
-if TYPE_CHECKING:
-    
 if TYPE_CHECKING:
     from collections.abc import Callable
 
