@@ -132,6 +132,7 @@ class Master:
         return rows
 
     def program(self, planes: Sequence[tuple[Floats, float, float]]) -> Program:
+        """Return the program with the rows of some planes."""
         gain = self._gain(self.goal)
         high = np.ones(self.width)
         low = np.zeros(self.width)
@@ -172,6 +173,7 @@ class Master:
         return self.program([self.row(*one) for one in planes])
 
     def row(self, name: str, plane: Plane) -> tuple[Floats, float, float]:
+        """Return a plane of a layer as a row of the program, with its limits."""
         row = np.zeros(self.width)
         row[: self.space.options] = -plane.slope
         row[self.columns(name, plane.block)] = 1.0
@@ -220,6 +222,7 @@ class Master:
         return self.pool.rows_of[name]
 
     def left(self) -> float:
+        """Return the seconds that are left."""
         return self.deadline - time.perf_counter()
 
     def relax(self) -> Relaxation:
