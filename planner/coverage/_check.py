@@ -145,8 +145,9 @@ def _columns(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
     strange = sorted(set(map(str, candidates["status"])) - {"existing", "forced", "candidate"})
     if strange:
         yield f"candidates: a status is existing, forced or candidate, not {listed(strange)}"
-    closed = candidates.index[~candidates[list(TIERS)].any(axis=1)]
-    stuck = [str(site) for site in closed if candidates.loc[site, "status"] != "candidate"]
+    shut = ~candidates[list(TIERS)].any(axis=1).to_numpy()
+    closed = candidates.index[shut]
+    stuck = [str(site) for site in closed[candidates["status"][shut] != "candidate"]]
     if stuck:
         yield f"existing or forced sites that have no tier: {listed(stuck)}"
     needs_commune = rules.commune_sites_max is not None or rules.commune_invest_max_eur is not None
@@ -177,11 +178,18 @@ def _check_numbers(candidates: gpd.GeoDataFrame, rules: Rules) -> None:
         for tier in TIERS
         if low[tier] > high[tier]
     ]
-    faults += _too_few(candidates, low)
+    barred = _barred(candidates, rules)
+    faults += _too_few(candidates, low, barred)
     if faults:
         raise InputError(
             f"the scenario asks what the territory does not have: {'; '.join(faults)}. "
             "Ask for fewer sites, or add premises."
+        )
+    forced = (candidates["status"] == "forced").to_numpy()
+    if stuck := list(map(str, candidates.index[barred & forced])):
+        raise Infeasible(
+            f"no plan opens all forced sites: {listed(stuck)} not accessible. Force others, or "
+            "turn the gate off."
         )
     if faults := list(_too_many(candidates, high)):
         raise Infeasible(
@@ -190,16 +198,29 @@ def _check_numbers(candidates: gpd.GeoDataFrame, rules: Rules) -> None:
         )
 
 
-def _too_few(candidates: gpd.GeoDataFrame, at_least: Mapping[str, int]) -> Iterator[str]:
+def _barred(candidates: gpd.GeoDataFrame, rules: Rules) -> np.ndarray:
+    """Return which candidates the gate rules out."""
+    if not rules.gate or "accessible" not in candidates:
+        return np.zeros(len(candidates), np.bool_)
+    accessible = candidates["accessible"].to_numpy().astype(np.bool_)
+    return np.asarray(~accessible & (candidates["status"] != "existing").to_numpy())
+
+
+def _too_few(
+    candidates: gpd.GeoDataFrame, at_least: Mapping[str, int], barred: np.ndarray
+) -> Iterator[str]:
     """Say which tiers ask together for more sites than may be of them."""
-    free = candidates[candidates["status"] != "existing"]
+    new = (candidates["status"] != "existing").to_numpy()
+    free, shut = candidates[new & ~barred], candidates[barred]
     said: list[tuple[str, ...]] = []
     for tiers in _sets_of_tiers():
         asked = sum(at_least[tier] for tier in tiers)
         found = int(free[list(tiers)].any(axis=1).sum())
         if asked > found and not any(set(part) <= set(tiers) for part in said):
             said.append(tiers)
-            yield f"{asked} {' and '.join(tiers)} sites asked, {found} candidates"
+            more = int(shut[list(tiers)].any(axis=1).sum())
+            gate = f" and {more} not accessible" if more else ""
+            yield f"{asked} {' and '.join(tiers)} sites asked, {found} candidates{gate}"
 
 
 def _too_many(candidates: gpd.GeoDataFrame, at_most: Mapping[str, int]) -> Iterator[str]:

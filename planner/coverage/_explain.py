@@ -6,11 +6,12 @@ itself a small optimum: the cheapest plan without the budget, the fairest withou
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner._errors import Infeasible, SolveError
 from planner._tables import listed
@@ -110,7 +111,7 @@ class _Doctor:
                 needed = fewer
         self.clash = [kind.said for kind in needed]
         for kind in present:
-            if said := kind.least(self.case.space.without(*kind.kinds)):
+            if said := kind.least(_lifted(self.case.space, kind.kinds)):
                 yield said
 
     def _present(self, kind: _Kind) -> bool:
@@ -120,7 +121,7 @@ class _Doctor:
         return bool(names & set(kind.kinds))
 
     def _possible(self, without: tuple[str, ...]) -> bool:
-        space = self.case.space.without(*without)
+        space = _lifted(self.case.space, without)
         nothing = Goal("nothing", 1.0, options=np.zeros(space.options))
         return self._asked(space, nothing, without=without) is not None
 
@@ -148,16 +149,17 @@ class _Doctor:
         yield _Kind(("commune_sites",), f"at most {rules.commune_sites_max} new sites in a commune",
                     self._communes_host)  # fmt: skip
         yield _Kind(("commune_share",),
-                    f"at least {rules.commune_share_min:.0%} of the residents of every commune "
-                    f"within {rules.mesh_min:g} minutes", self._fairest)  # fmt: skip
-        yield _Kind(("mesh_share",), f"at least {rules.mesh_share_min:.0%} of all residents within "
+                    f"at least {_percent(rules.commune_share_min)} of the residents of every "
+                    f"commune within {rules.mesh_min:g} minutes", self._fairest)  # fmt: skip
+        yield _Kind(("mesh_share",),
+                    f"at least {_percent(rules.mesh_share_min)} of all residents within "
                     f"{rules.mesh_min:g} minutes", self._most_covered)  # fmt: skip
         yield _Kind(tuple(f"spacing_{tier}" for tier in TIERS), "minutes between sites of a tier",
                     self._nearest)  # fmt: skip
         yield _Kind(("at_most",), f"at most {_numbers(rules.at_most)} sites",
-                    lambda left: self._number(left, "at_most"))  # fmt: skip
+                    lambda _: self._number("at_most"))  # fmt: skip
         yield _Kind(("at_least",), f"at least {_numbers(rules.at_least)} sites",
-                    lambda left: self._number(left, "at_least"))  # fmt: skip
+                    lambda _: self._number("at_least"))  # fmt: skip
         forced = [rule.subject[0] for rule in space.rules if rule.kind == "forced"]
         yield _Kind(("forced",), f"forced sites {listed(forced)}", self._forced)
 
@@ -166,26 +168,52 @@ class _Doctor:
         return None if found is None else f"{name} = {-found.value:,.0f} or more"
 
     def _communes_pay(self, left: Space) -> str | None:
-        found = self._asked(left, Goal("invest", 1.0, options=-left.invest_eur))
+        found = self._evenest(left, left.invest_eur, self.case.rules.commune_invest_max_eur)
         if found is None:
             return None
-        paid = self._by_commune(found.opened * left.invest_eur)
-        limit = self.case.rules.commune_invest_max_eur or 0
-        over = [f"{code} pays {sum_:,.0f} €" for code, sum_ in paid.items() if sum_ > limit]
-        return f"let single communes pay more (one such plan: {listed(over)})"
+        amount, code = found
+        return f"commune_invest_max_eur = {amount:,.0f} or more ({code} then pays it)"
 
     def _communes_host(self, left: Space) -> str | None:
-        found = self._asked(left, Goal("sites", 1.0, options=-left.new.astype(float)))
+        found = self._evenest(left, left.new.astype(float), self.case.rules.commune_sites_max)
         if found is None:
             return None
-        limit = self.case.rules.commune_sites_max or 0
-        counts = self._by_commune(found.opened * left.new)
-        over = [f"{code} hosts {count:.0f}" for code, count in counts.items() if count > limit]
-        return f"let single communes host more new sites (one such plan: {listed(over)})"
+        number, code = found
+        return f"commune_sites_max = {number:.0f} or more ({code} then hosts so many)"
 
-    def _by_commune(self, amount: Floats) -> dict[str, float]:
-        codes = self.case.candidates["commune"].to_numpy().astype(str)[self.case.space.site]
-        return {code: float(amount[codes == code].sum()) for code in sorted(set(codes))}
+    def _evenest(self, left: Space, amount: Floats, limit: int | None) -> tuple[float, str] | None:
+        """Return the commune that has most of something where it has least, and how much."""
+        nothing = Goal("nothing", 1.0, options=np.zeros(left.options))
+        found = self._asked(left, nothing)
+        if found is None:
+            return None
+        low, most = float(limit or 0), self._most_by_commune(found.opened * amount)
+        while most[0] > low + 1:
+            middle = float((low + most[0]) // 2)
+            found = self._asked(self._at_most_each(left, amount, middle), nothing)
+            if found is None:
+                low = middle
+            else:
+                most = self._most_by_commune(found.opened * amount)
+        return most
+
+    def _at_most_each(self, left: Space, amount: Floats, limit: float) -> Space:
+        codes = self._codes()
+        for code in sorted(set(codes)):
+            row = np.where(codes == code, amount, 0.0)
+            left = left.with_row(Rule("commune", (code,)), row, -np.inf, limit)
+        return left
+
+    def _most_by_commune(self, amount: Floats) -> tuple[float, str]:
+        codes = self._codes()
+        sums = {code: float(amount[codes == code].sum()) for code in sorted(set(codes))}
+        code = max(sums, key=lambda one: sums[one])
+        return sums[code], code or "the commune without a code"
+
+    def _codes(self) -> NDArray[np.str_]:
+        """Return the commune of each option."""
+        codes = self.case.candidates["commune"].to_numpy().astype(str)
+        return np.asarray(codes[self.case.space.site])
 
     def _fairest(self, left: Space) -> str | None:
         people = left.people
@@ -198,8 +226,8 @@ class _Doctor:
         shares = left.layers["mesh"].values(found.opened) / np.maximum(people, RESIDENT_UNIT)
         least = int(np.argmin(np.where(people > 0, shares, np.inf)))
         return (
-            f"commune_share_min = {np.floor(found.value * 1e4) / 1e4:g} or less "
-            f"({left.blocks[least]} cannot have more)"
+            f"commune_share_min = {_rounded_down(found.value):g} or less "
+            f"({left.blocks[least]} then has least)"
         )
 
     def _most_covered(self, left: Space) -> str | None:
@@ -207,8 +235,8 @@ class _Doctor:
         found = self._asked(left, goal, without=("mesh_share",))
         if found is None:
             return None
-        share = np.floor(found.value / max(float(left.people.sum()), RESIDENT_UNIT) * 1e4) / 1e4
-        return f"mesh_share_min = {share:g} or less"
+        share = found.value / max(float(left.people.sum()), RESIDENT_UNIT)
+        return f"mesh_share_min = {_rounded_down(share):g} or less"
 
     def _nearest(self, left: Space) -> str | None:
         found = self._asked(left, Goal("sites", 1.0, options=-left.new.astype(float)))
@@ -228,38 +256,62 @@ class _Doctor:
         ids = self.case.candidates.index[self.case.space.site[found.opened > 0]]
         return set(map(str, ids))
 
-    def _number(self, left: Space, which: str) -> str | None:
+    def _number(self, which: str) -> str | None:
+        """Return the number of each tier that would do, where it alone may give way."""
         sign = -1.0 if which == "at_most" else 1.0
-        counted = left.new.astype(float)
-        found = self._asked(left, Goal("sites", 1.0, options=sign * counted))
-        if found is None:
-            return None
-        limits = getattr(self.case.rules, which)
-        parts = []
+        space, parts = self.case.space, []
         for rank, tier in enumerate(TIERS):
-            number = int((found.opened * counted)[left.tier == rank].sum())
-            if (number - limits[tier]) * -sign > 0:
-                parts.append(f"{number} {tier}")
+            counted = (space.new & (space.tier == rank)).astype(float)
+            goal = Goal("sites", 1.0, options=sign * counted)
+            found = self._asked(_without_number(space, Rule(which, (tier,))), goal)
+            if found is not None:
+                parts.append(f"{sign * found.value:.0f} {tier}")
         more = "allow" if which == "at_most" else "ask for only"
-        return f"{more} {' and '.join(parts)} sites" if parts else None
+        return f"{more} {' or '.join(parts)} sites" if parts else None
 
     def _forced(self, left: Space) -> str | None:
         forced = {rule.subject[0] for rule in self.case.space.rules if rule.kind == "forced"}
         ids = self.case.candidates.index[left.site].astype(str)
-        once = left
-        for site in sorted(forced):
-            here = np.asarray(ids == site, float)
-            once = once.with_row(_one_tier(site), here, 0.0, 1.0)
         goal = Goal("forced", 1.0, options=np.isin(ids, sorted(forced)).astype(float))
-        found = self._asked(once, goal)
+        found = self._asked(left, goal)
         if found is None:
             return None
         shut = sorted(forced - self._open(found))
         return f"do not force {listed(shut)}"
 
 
-def _one_tier(site: str) -> Rule:
-    return Rule("one_tier", (site,))
+def _without_number(space: Space, number: Rule) -> Space:
+    """Return the space where one tier may have any number of sites."""
+    free = np.array([rule == number for rule in space.rules], np.bool_)
+    return replace(
+        space,
+        lower=np.where(free, -np.inf, space.lower),
+        upper=np.where(free, np.inf, space.upper),
+    )
+
+
+def _rounded_down(share: float) -> float:
+    """Return a share in whole ten-thousandths, which is never more than it is."""
+    return float(np.floor(share * 1e4 + 1e-6)) / 1e4
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g}%"
+
+
+def _lifted(space: Space, kinds: Sequence[str]) -> Space:
+    """Return the space without some kinds of rules; a site that was forced still has one tier."""
+    if "forced" in kinds:
+        forced = [rule.kind == "forced" for rule in space.rules]
+        space = replace(
+            space,
+            lower=np.where(forced, 0.0, space.lower),
+            rules=tuple(
+                Rule("one_tier", rule.subject) if rule.kind == "forced" else rule
+                for rule in space.rules
+            ),
+        )
+    return space.without(*kinds)
 
 
 def _eur(amount: float | None) -> str:
