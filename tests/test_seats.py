@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from instances import Instance, instances
 from scipy.optimize import linprog
 
-from planner import coverage
+from planner._errors import Infeasible, InputError
 from planner.candidates import TIERS
 from planner.certificate import Claim, certify
 from planner.coverage._layers import gain_rows
@@ -31,6 +31,8 @@ def repeatable(examples):
 def best_worth(gains, seats, opened):
     """Return the most users, in units, by a linear program that knows no more than the question."""
     points, options = gains.shape
+    if not options:
+        return 0.0
     cost = -gains.ravel() / max(gains.max(initial=1.0), 1.0)
     once = np.kron(np.eye(points), np.ones(options))
     limited = np.flatnonzero(np.isfinite(seats))
@@ -44,7 +46,7 @@ def best_worth(gains, seats, opened):
         b_ub=np.append(np.ones(points), room),
         bounds=np.column_stack([np.zeros(cost.size), np.tile(opened, points)]),
     )
-    return -found.fun * max(gains.max(initial=1.0), 1.0) if cost.size else 0.0
+    return -found.fun * max(gains.max(initial=1.0), 1.0)
 
 
 def layer_of(gains, seats, homes=None) -> Seats:
@@ -222,7 +224,7 @@ def seated(draw):
 def solved(case):
     try:
         return case.solve()
-    except (coverage.Infeasible, coverage.InputError):
+    except (Infeasible, InputError):
         return None
 
 

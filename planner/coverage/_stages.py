@@ -204,7 +204,7 @@ def _stage(goal: Goal, value: float, found: Found | None, *, most: float) -> Sta
     """Return a stage in the words of the user: what is made small is a positive number."""
     digits = max(0, round(-np.log10(goal.unit))) if goal.unit < 1 else 0
     bound = min(found.bound, most) if found else most
-    proven = found is not None and bound <= value + goal.unit / 2
+    proven = bound <= value + goal.unit / 2
     bound = value if proven else max(bound, value)
     smaller = goal.name in SMALLER
     sign = -1.0 if smaller else 1.0
