@@ -74,7 +74,7 @@ def near(a, b):
 # The layer
 
 
-@repeatable(60)
+@repeatable(30)
 @given(layers())
 def test_whole_openings_are_worth_what_the_linear_program_says(drawn):
     gains, seats, homes = drawn
@@ -87,7 +87,7 @@ def test_whole_openings_are_worth_what_the_linear_program_says(drawn):
         assert near(total, best_worth(gains, seats, opened))
 
 
-@repeatable(60)
+@repeatable(40)
 @given(layers(), st.data())
 def test_planes_bound_every_plan_and_touch_the_one_they_are_asked_at(drawn, data):
     gains, seats, _ = drawn
@@ -107,7 +107,7 @@ def test_planes_bound_every_plan_and_touch_the_one_they_are_asked_at(drawn, data
         assert np.allclose(says[here], worth[here], rtol=1e-6, atol=UNIT / 10)
 
 
-@repeatable(60)
+@repeatable(35)
 @given(layers())
 def test_an_assignment_is_feasible_and_worth_what_is_claimed(drawn):
     gains, seats, _ = drawn
@@ -123,7 +123,7 @@ def test_an_assignment_is_feasible_and_worth_what_is_claimed(drawn):
         assert load.sum() >= layer.values(opened).sum() / UNIT - 0.011
 
 
-@repeatable(60)
+@repeatable(40)
 @given(layers(), st.sampled_from((1.0, 1.5, 7.0, np.inf)))
 def test_more_seats_never_lower_users(drawn, factor):
     gains, seats, homes = drawn
@@ -232,7 +232,7 @@ def first(case, values):
     return values[: case.stages.index("users") + 1]
 
 
-@repeatable(80)
+@repeatable(60)
 @given(seated())
 def test_the_optimum_is_that_of_looking_at_every_plan(case):
     found, best = solved(case), None
@@ -246,7 +246,7 @@ def test_the_optimum_is_that_of_looking_at_every_plan(case):
     assert found.proven
 
 
-@repeatable(60)
+@repeatable(35)
 @given(seated(), st.integers(0, 3))
 def test_the_order_of_the_tables_does_not_matter_and_the_certificate_agrees(case, seed):
     found = solved(case)
@@ -265,7 +265,7 @@ def test_the_order_of_the_tables_does_not_matter_and_the_certificate_agrees(case
     )  # fmt: skip
 
 
-@repeatable(40)
+@repeatable(25)
 @given(seated())
 def test_seats_for_all_give_the_plan_without(case):
     case = replace(case, seated=np.full(case.allowed.shape, 1e6))
