@@ -16,6 +16,10 @@ from planner import Scenario, certificate, coverage, run, territory
 from planner._errors import SolveError
 from planner.candidates import TIERS
 from planner.certificate import Certificate, Claim, _seats, certify
+from planner.certificate._bound import Held, whole_for
+from planner.certificate._limits import Limits
+from planner.certificate._space import by_commune, goals, space_of
+from planner.certificate._values import worth
 from planner.rules import Hints, Rules
 from planner.travel import TravelTimes
 
@@ -202,6 +206,74 @@ def test_S3_hints_that_are_garbage_never_make_a_bound_that_is_wrong(case, seed):
     )  # fmt: skip
     bounds_hold(case, proof, best_after(case, plan))
     assert all(np.isfinite(list(proof.own_gap.values())))
+
+
+def opened_of(plan):
+    """Return one row of `plans` as candidates × tiers."""
+    return plan[:, None] == np.arange(len(TIERS))
+
+
+@repeatable(150)
+@given(instances(most_sites=8), st.integers(0, 2**16))
+def test_every_row_that_a_bound_leans_on_holds_in_every_plan(case, seed):
+    plans = case.plans()
+    assume(len(plans))
+    draw = np.random.default_rng(seed)
+    space = space_of(*case.tables, case.rules)
+    limits = Limits(space, case.minutes_between)
+    names = (*TIERS, *set(case.communes or ()), "elsewhere")
+    kinds = "at_most at_least commune_sites invest running commune_invest nothing".split()
+    asked_for = [(kind, subject) for kind in kinds for subject in ((), *((n,) for n in names))]
+    ids = list(map(str, case.sites))
+    cliques = [tuple(draw.choice(ids, size)) for size in (1, 2, 2, 2, 3, 3) if ids]
+    cliques += [(one, other) for one in ids for other in ids]
+    asked_for += [(f"spacing_{tier}", some) for tier in TIERS for some in cliques]
+    rows = [row for one in asked_for if (row := limits.row(*one)) is not None]
+    for plan in draw.permutation(plans)[:20]:
+        chosen = opened_of(plan)[space.site, space.tier]
+        assert all(int(row[chosen].sum()) <= limit for row, limit in rows)
+
+
+@repeatable(150)
+@given(instances(most_sites=8), st.integers(0, 2**16))
+def test_what_goals_before_ask_of_points_and_communes_holds_in_every_plan_as_good(case, seed):
+    plans = case.plans()
+    assume(len(plans))
+    space = space_of(*case.tables, case.rules)
+    worths = case.worth(plans)
+    here = worths[seed % len(plans)]
+    for rank, name in enumerate(case.stages):
+        as_good = plans[(worths[:, : rank + 1] >= here[: rank + 1]).all(axis=1)]
+        goal = goals(space)[name]
+        value = worth(space, goal, opened_of(plans[seed % len(plans)]), None)
+        whole = whole_for(space, Held(goal, value))
+        for plan in as_good[:10]:
+            opened = opened_of(plan)
+            if whole is not None:
+                serving = opened.any(axis=1) if whole.rank is None else opened[:, whole.rank]
+                assert (whole.serves @ serving.astype(int) > 0).all(), name
+            if goal.fair:
+                covered = by_commune(space, space.layers["mesh"].served(opened))
+                floors = [Held(goal, value).floor(int(people)) for people in space.people]
+                assert (covered >= floors).all()
+
+
+def test_where_someone_is_left_out_nobody_must_be_served():
+    """The worst minutes are then those of the cutoff, which other plans may have too."""
+    case = Instance(
+        minutes=np.array([[1.0, np.inf], [np.inf, 1.0]]),
+        residents=np.array([10.0, 20.0]),
+        allowed=np.array([[0, 1, 0], [0, 1, 0]], bool),
+        status=("candidate", "candidate"),
+        rules=Rules(at_most={"structuring": 0, "mini": 1, "corpoworking": 0}),
+        objective="worst",
+    )
+    hints = {"mesh": Hints(must={"worst": np.full(2, 100.0)}, points={"mesh": np.ones(2)})}
+    first = case.plans()[case.plans()[:, 0] >= 0][0]
+    proof = certify(case.tier_of(first), *case.tables, rules=case.rules,
+                    claims=told(case, first), hints=hints, proven=False)  # fmt: skip
+    assert proof.value["worst"] == 60
+    bounds_hold(case, proof, best_after(case, first))
 
 
 @repeatable(25)

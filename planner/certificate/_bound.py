@@ -301,15 +301,15 @@ def own_bounds(
     """
     space = limits.space
     choices, kept = Choices(space), _asked(space)
-    whole = {one.name: one for held in kept if (one := whole_of(space, held)) is not None}
+    whole = {one.name: one for held in kept if (one := whole_for(space, held)) is not None}
     cuts = [below(*row) for tier in TIERS if (row := limits.row("at_least", (tier,))) is not None]
     found: dict[str, Fraction] = {}
     for goal, value in worth:
         held = Held(goal, value)
         if goal.name == "worst":
             found[goal.name] = -Fraction(worst(space, space.usable())) * goal.per
-            if -held.least < Fraction(space.minutes.cutoff_min) * goal.per:
-                whole["worst"] = whole_within(space, float(-held.least / goal.per))
+            if (near := whole_for(space, held)) is not None:
+                whole[near.name] = near
             continue
         plane, scale = _blind(goal, space)
         if goal.name in hints:
@@ -324,7 +324,7 @@ def own_bounds(
         cuts.append(Plane(plane.constant - math.ceil(held.least * scale), plane.worth))
         choices.narrow(cuts[-1])
         kept.append(held)
-        if (full := whole_of(space, held)) is not None:
+        if (full := whole_for(space, held)) is not None:
             whole[full.name] = full
     return found
 
@@ -348,9 +348,12 @@ def _asked(space: Space) -> list[Held]:
     return [Held(Goal("mesh_share", RESIDENT_UNIT, "mesh"), least)]
 
 
-def whole_of(space: Space, held: Held) -> Whole | None:
+def whole_for(space: Space, held: Held) -> Whole | None:
     """Return the layer of a goal when its value leaves no point out, or None."""
     goal = held.goal
+    if goal.name == "worst":
+        reached = -held.least < Fraction(space.minutes.cutoff_min) * goal.per
+        return _whole_within(space, float(-held.least / goal.per)) if reached else None
     if goal.layer is None or goal.fair:
         return None
     layer = space.layers[goal.layer]
@@ -362,7 +365,7 @@ def whole_of(space: Space, held: Held) -> Whole | None:
     return Whole(goal.layer, points, serves, layer.rank)
 
 
-def whole_within(space: Space, minutes: float) -> Whole:
+def _whole_within(space: Space, minutes: float) -> Whole:
     """Return everyone who lives where a candidate reaches, and the candidates within minutes."""
     matrix = space.minutes.minutes
     near = (matrix.data <= minutes) & space.lived[space.point] & space.usable()[matrix.indices]
