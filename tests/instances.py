@@ -1,7 +1,7 @@
 """Small planning instances; the best plan found by looking at every plan; the shipped plans."""
 
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
@@ -139,6 +139,10 @@ class Instance:
 
     def plans(self) -> np.ndarray:
         """Return every plan that keeps the rules: the rank of each site's tier, -1 where closed."""
+        return self._plans
+
+    @cached_property
+    def _plans(self) -> np.ndarray:
         choices = [
             [*np.flatnonzero(tiers), *([-1] if status == "candidate" else [])]
             for tiers, status in zip(self.open_to, self.status, strict=True)
@@ -323,6 +327,10 @@ class Instance:
 
     def best(self) -> list[int] | None:
         """Return the values of the best plan, stage by stage; None when no plan is allowed."""
+        return self._best
+
+    @cached_property
+    def _best(self) -> list[int] | None:
         plans = self.plans()
         return max(self.worth(plans).tolist()) if len(plans) else None
 

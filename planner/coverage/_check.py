@@ -210,26 +210,28 @@ def _too_few(
     candidates: gpd.GeoDataFrame, at_least: Mapping[str, int], barred: np.ndarray
 ) -> Iterator[str]:
     """Say which tiers ask together for more sites than may be of them."""
-    new = (candidates["status"] != "existing").to_numpy()
-    free, shut = candidates[new & ~barred], candidates[barred]
+    free = (candidates["status"] != "existing").to_numpy() & ~barred
+    may = candidates[list(TIERS)].to_numpy().astype(np.bool_)
     said: list[tuple[str, ...]] = []
     for tiers in _sets_of_tiers():
         asked = sum(at_least[tier] for tier in tiers)
-        found = int(free[list(tiers)].any(axis=1).sum())
+        some = may[:, [TIERS.index(tier) for tier in tiers]].any(axis=1)
+        found = int((some & free).sum())
         if asked > found and not any(set(part) <= set(tiers) for part in said):
             said.append(tiers)
-            more = int(shut[list(tiers)].any(axis=1).sum())
+            more = int((some & barred).sum())
             gate = f" and {more} not accessible" if more else ""
             yield f"{asked} {' and '.join(tiers)} sites asked, {found} candidates{gate}"
 
 
 def _too_many(candidates: gpd.GeoDataFrame, at_most: Mapping[str, int]) -> Iterator[str]:
     """Say which forced sites are more than the only tiers they can be may open."""
-    forced = candidates[candidates["status"] == "forced"]
+    forced = (candidates["status"] == "forced").to_numpy()
+    may = candidates[list(TIERS)].to_numpy().astype(np.bool_)
     said: list[tuple[str, ...]] = []
     for tiers in _sets_of_tiers():
-        others = [tier for tier in TIERS if tier not in tiers]
-        only = [str(site) for site in forced.index[~forced[others].any(axis=1)]]
+        others = [rank for rank, tier in enumerate(TIERS) if tier not in tiers]
+        only = [str(site) for site in candidates.index[forced & ~may[:, others].any(axis=1)]]
         most = sum(at_most[tier] for tier in tiers)
         if len(only) > most and not any(set(part) <= set(tiers) for part in said):
             said.append(tiers)

@@ -20,7 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from planner._errors import SolveError
-from planner.coverage._layers import Floats
+from planner.coverage._layers import Floats, Longs
 
 TOLERANCE = 1e-9  # HiGHS's own, 1e-6, gives hundreds of residents away in a later stage
 
@@ -114,9 +114,10 @@ class Program:
         model.a_matrix_.start_ = np.zeros(1, np.int32)
         solver.passModel(model)
         self._solver = solver
-        self._matrix = sp.csr_array((0, gain.size))
+        self._row, self._column = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._value = np.zeros(0)
         self._lower, self._upper, self._factor = np.zeros(0), np.zeros(0), np.zeros(0)
-        self._push(rows, *limits)
+        self._push(np.diff(rows.indptr), rows.indices.astype(np.int64), rows.data, limits)
 
     @property
     def rows(self) -> int:
@@ -127,29 +128,28 @@ class Program:
         """Add rows: coefficients, lower, upper."""
         if not rows:
             return
-        matrix = sp.csr_array(np.array([row for row, _, _ in rows]))
-        self._push(
-            matrix, np.array([low for _, low, _ in rows]), np.array([high for *_, high in rows])
-        )
+        table = np.array([row for row, _, _ in rows])
+        row, column = np.nonzero(table)
+        limits = np.array([low for _, low, _ in rows]), np.array([high for *_, high in rows])
+        self._push(np.bincount(row, minlength=len(rows)), column, table[row, column], limits)
 
-    def _push(self, rows: sp.csr_array, lower: Floats, upper: Floats) -> None:
-        matrix = sp.csr_array(rows @ sp.diags_array(self._scale))
-        most = np.zeros(lower.size)
-        row = np.repeat(np.arange(lower.size), np.diff(matrix.indptr))
-        np.maximum.at(most, row, np.abs(matrix.data))
+    def _push(
+        self, count: Longs, column: Longs, value: Floats, limits: tuple[Floats, Floats]
+    ) -> None:
+        """Add rows by how many coefficients each has, brought near 1."""
+        value = value * self._scale[column]
+        row = np.repeat(np.arange(count.size), count)
+        most = np.zeros(count.size)
+        np.maximum.at(most, row, np.abs(value))
         factor = 1 / _power(most)
-        matrix = sp.csr_array(sp.diags_array(factor) @ matrix)
-        lower, upper = lower * factor, upper * factor
+        value *= factor[row]
+        lower, upper = (limit * factor for limit in limits)
+        start = (np.cumsum(count) - count).astype(np.int32)
         self._solver.addRows(
-            lower.size,
-            lower,
-            upper,
-            matrix.nnz,
-            matrix.indptr[:-1].astype(np.int32),
-            matrix.indices.astype(np.int32),
-            matrix.data.astype(np.float64),
+            count.size, lower, upper, value.size, start, column.astype(np.int32), value
         )
-        self._matrix = sp.csr_array(sp.vstack((self._matrix, matrix), format="csr"))
+        self._row = np.append(self._row, row + self.rows)
+        self._column, self._value = np.append(self._column, column), np.append(self._value, value)
         self._lower, self._upper = np.append(self._lower, lower), np.append(self._upper, upper)
         self._factor = np.append(self._factor, factor)
 
@@ -185,7 +185,8 @@ class Program:
         dual[~np.isfinite(dual)] = 0.0
         dual = np.where(np.isinf(self._upper), np.minimum(dual, 0.0), dual)
         dual = np.where(np.isinf(self._lower), np.maximum(dual, 0.0), dual)
-        reduced = self._gain - self._matrix.T @ dual
+        taken = np.bincount(self._column, self._value * dual[self._row], self._gain.size)
+        reduced = self._gain - taken
         bound = _most(dual, self._lower, self._upper) + _most(reduced, self._low, self._high)
         return bound * self._unit + self._offset, dual, reduced
 
