@@ -741,6 +741,25 @@ def test_a_program_without_columns_is_solved_or_infeasible():
     assert program([], np.zeros((1, 0)), [-2], [-1]).relaxed(seconds=1.0)[0].infeasible
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_no_choice_is_beyond_the_bound_nor_refused_however_far_apart_the_numbers_are(seed):
+    draw = np.random.default_rng(seed)
+    gain, rows = (10.0 ** draw.integers(-2, 7, size) for size in (7, (5, 7)))
+    upper = rows.sum(axis=1) * draw.random(5)
+    every = np.array(list(itertools.product((0.0, 1.0), repeat=7)))
+    allowed = every[(every @ rows.T <= upper).all(axis=1)]
+    one = program(gain, rows, np.full(5, -np.inf), upper)
+    answer, dual, reduced = one.relaxed(seconds=1.0)
+    assert answer.finished
+    best = allowed[np.argmax(allowed @ gain)]
+    assert answer.bound >= best @ gain
+    np.testing.assert_allclose(reduced, gain - rows.T @ dual, atol=1e-9 * gain.max())
+    one.confine(best, best)
+    fixed = one.relaxed(seconds=1.0)[0]
+    assert not fixed.infeasible
+    assert fixed.bound == pytest.approx(best @ gain, rel=1e-12)
+
+
 def test_rows_and_limits_that_come_later_bind():
     one = program([1.0, 1.0], np.ones((1, 2)), [0], [2])
     assert one.relaxed(seconds=1.0)[0].bound == 2.0
