@@ -228,6 +228,12 @@ def test_every_row_that_a_bound_leans_on_holds_in_every_plan(case, seed):
     cliques = [tuple(draw.choice(ids, size)) for size in (1, 2, 2, 2, 3, 3) if ids]
     cliques += [(one, other) for one in ids for other in ids]
     asked_for += [(f"spacing_{tier}", some) for tier in TIERS for some in cliques]
+    options = [(str(space.candidates.index[j]), TIERS[t]) for j, t in zip(space.site, space.tier,
+                                                                          strict=True)]  # fmt: skip
+    for code in ("nowhere", *space.communes) * 3:
+        some = [one for one in options if draw.random() < 0.6]
+        asked_for.append(("cover", (code, *(name for one in some for name in one))))
+    asked_for += [("cover", (space.communes[0], *more)) for more in (("s00",), ("s00", "shop"))]
     rows = [row for one in asked_for if (row := limits.row(*one)) is not None]
     for plan in draw.permutation(plans)[:20]:
         chosen = opened_of(plan)[space.site, space.tier]
@@ -256,6 +262,19 @@ def test_what_goals_before_ask_of_points_and_communes_holds_in_every_plan_as_goo
                 covered = by_commune(space, space.layers["mesh"].served(opened))
                 floors = [Held(goal, value).floor(int(people)) for people in space.people]
                 assert (covered >= floors).all()
+
+
+def test_a_cover_is_believed_only_when_the_others_leave_a_commune_short():
+    limits = Limits(space_of(*CASE.tables, CASE.rules), CASE.minutes_between)
+    row, least = limits.row("cover", ("B", "s02", "corpoworking"))  # without it 30 of 70
+    assert (row.tolist(), least) == ([0, 0, 0, 0, -1, 0], -1)
+    assert limits.row("cover", ("A", "s00", "mini")) is None  # as structuring it still covers all
+    assert limits.row("cover", ("B", "s02", "mini")) is None
+    assert limits.row("cover", ("B", "s02")) is None
+    assert limits.row("cover", ("B", "s09", "mini")) is None
+    assert Limits(space_of(*CASE.tables, replace(CASE.rules, commune_share_min=0.0)), None).row(
+        "cover", ("B", "s02", "corpoworking")
+    ) is None  # fmt: skip
 
 
 def test_where_someone_is_left_out_nobody_must_be_served():

@@ -10,11 +10,20 @@ import scipy.sparse as sp
 
 from planner._tables import listed
 from planner.candidates import TIERS
-from planner.certificate._space import Flags, Longs, Space, by_commune, near_pairs, open_to_all
+from planner.certificate._space import (
+    Flags,
+    Layer,
+    Longs,
+    Space,
+    by_commune,
+    near_pairs,
+    open_to_all,
+)
 from planner.travel import TravelTimes
 
 _COMMUNES = {"commune_sites": "commune_sites_max", "commune_invest": "commune_invest_max_eur"}
 _SPACING = "spacing_"
+_RANK = {name: rank for rank, name in enumerate(TIERS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +70,9 @@ class Limits:
     def row(self, kind: str, subject: tuple[str, ...]) -> tuple[Longs, int] | None:
         """Return a rule as ``row @ opened <= limit``, or None where there is no such rule.
 
-        A clique is believed only when every two of its sites are too near one another.
+        A clique is believed only when every two of its sites are too near one another; and that
+        one of some options opens (a commune, then sites and tiers) only when all others together
+        leave that commune below its share.
         """
         space, rules = self.space, self.space.rules
         if kind in {"at_most", "at_least"} and subject and subject[0] in TIERS:
@@ -75,6 +86,8 @@ class Limits:
             return space.running, int(rules.running_max_eur)
         if kind in _COMMUNES and subject:
             return self._commune_row(kind, subject[0])
+        if kind == "cover" and subject:
+            return self._cover(subject[0], subject[1:])
         if kind.startswith(_SPACING):
             return self._clique(kind.removeprefix(_SPACING), subject)
         return None
@@ -87,6 +100,29 @@ class Limits:
         here = self.space.new & (number[self.space.site] == codes.index(code))
         worth = self.space.invest if kind == "commune_invest" else np.ones(here.size, np.int64)
         return np.where(here, worth, 0), int(limit)
+
+    def _cover(self, code: str, names: tuple[str, ...]) -> tuple[Longs, int] | None:
+        space = self.space
+        if space.rules.commune_share_min <= 0 or code not in space.communes:
+            return None
+        tiers = np.array([_RANK.get(name, -1) for name in names[1::2]], np.int64)
+        sites = self._by_text.get_indexer(pd.Index(names[::2], dtype=object))
+        if sites.size != tiers.size or (sites < 0).any() or (tiers < 0).any():
+            return None
+        opened = np.zeros((len(space.candidates), len(TIERS)), np.bool_)
+        opened[space.site, space.tier] = True
+        opened[sites, tiers] = False
+        at = space.communes.index(code)
+        least = least_covered(int(space.people[at]), space.rules.commune_share_min)
+        if self._mesh_of[at].served(opened).sum() >= least:
+            return None
+        return opened[space.site, space.tier].astype(np.int64) - 1, -1
+
+    @cached_property
+    def _mesh_of(self) -> list[Layer]:
+        """The mesh of the points of each commune."""
+        mesh, homes = self.space.layers["mesh"], self.space.commune
+        return [mesh.of(np.flatnonzero(homes == at)) for at in range(len(self.space.communes))]
 
     def _clique(self, tier: str, ids: tuple[str, ...]) -> tuple[Longs, int] | None:
         if tier not in self.near:

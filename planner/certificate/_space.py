@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -77,6 +77,16 @@ class Layer:
             number = self._by_point(np.add, inside.astype(np.int64))
             best += np.where(number > 1, self.second, 0)
         return best
+
+    def of(self, points: Longs) -> "Layer":
+        """Return the layer of some points only."""
+        pointer = np.append(0, np.cumsum(self.sizes[points]))
+        skipped = np.repeat(self.pointer[points] - pointer[:-1], self.sizes[points])
+        here = np.arange(skipped.size) + skipped
+        second = self.second[points]
+        return replace(
+            self, pointer=pointer, site=self.site[here], gain=self.gain[here], second=second
+        )
 
     def _by_point(self, how: np.ufunc, values: Longs) -> Longs:
         found = np.zeros(self.sizes.size, np.int64)
