@@ -17,7 +17,7 @@ from planner.coverage._layers import Floats
 
 if TYPE_CHECKING:
     from planner.coverage._master import Master
-    from planner.coverage._relaxation import Plane, Relaxation
+    from planner.coverage._relaxation import Relaxation
 
 _WHOLE = 1e-6
 _ROUNDS = 4  # of learning at a node, while openings are fractional
@@ -27,8 +27,6 @@ _ALMOST = 0.9  # open enough to be rounded in a dive
 _DIVE = 60
 _UP = 0.3  # open enough to be tried open first
 _MOST_NODES = 1_000_000
-_MOST_STALE = 150
-_STALE = 30  # nodes after which a plane that has not held may be left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +55,7 @@ class Tree:
         """Start from the relaxation."""
         self.master, self.relaxation, self.gap = master, relaxation, gap
         self.options = master.space.options
-        self._planes = list(relaxation.near())
-        self._used = np.zeros(len(self._planes), np.int64)  # node where each plane last held
-        self._forbidden: list[Floats] = []
-        self.program = master.program_of(self._planes)
-        self._before = self.program.rows - len(self._planes)
+        self.program = master.program_of(list(relaxation.near()))
         self.drop: list[dict[int, list[float]]] = [{}, {}]  # by way: option → falls of the bound
         self.nodes = 0
         self.interrupted = False
@@ -160,11 +154,9 @@ class Tree:
         self.program.confine(node.low, node.high)
         rounds = 0
         while True:
-            answer, dual, reduced = self.program.relaxed(seconds=max(master.left(), 1.0))
+            answer, _, reduced = self.program.relaxed(seconds=max(master.left(), 1.0))
             if answer.infeasible:
                 return None
-            held = np.abs(dual[self._before : self._before + self._used.size]) > 0
-            self._used[held] = self.nodes
             if answer.x is None or not answer.finished:
                 return Solved(node.bound, (node.low + node.high) / 2, node.low, node.high)
             bound = min(answer.bound, node.bound)
@@ -191,23 +183,6 @@ class Tree:
             node.low, node.high, answer.bound, price=reduced[: self.options], opened=opened
         )
         return Solved(bound, opened, low, high)
-
-    def _add(self, fresh: list[tuple[str, "Plane"]]) -> None:
-        """Add planes; where there are many that have not held for long, leave them out."""
-        self._planes += fresh
-        self._used = np.append(self._used, np.full(len(fresh), self.nodes))
-        stale = self._used < self.nodes - _STALE
-        if self._forbidden or stale.sum() > _MOST_STALE:
-            self._planes = [one for one, old in zip(self._planes, stale, strict=True) if not old]
-            self._used = self._used[~stale]
-            self._rebuild()
-        else:
-            self.program.add([self.master.row(*one) for one in fresh])
-
-    def _rebuild(self) -> None:
-        """Make the program again, with the planes it has and the plans it must not find."""
-        self.program = self.master.program_of(self._planes)
-        self.program.add([all_but(plan, self.master.width) for plan in self._forbidden])
 
     def _fixed(
         self, low: Floats, high: Floats, bound: float, *, price: Floats, opened: Floats
