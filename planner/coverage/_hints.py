@@ -1,6 +1,6 @@
 """From the prices of the program to hints in the terms of the input: ids and demand points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +36,9 @@ def hints_of(
     """
     return {
         stage.name: replace(
-            _hints(space, len(demand), found.prices), seats=_seats(space, sites, found.prices)
+            (one := _hints(space, len(demand), found.prices)),
+            seats=_seats(space, sites, found.prices),
+            rules=dict(one.rules) | _covers(space, sites, found.prices),
         )
         for stage, found in zip(reached.stages, reached.found, strict=True)
         if found is not None and found.prices is not None
@@ -81,6 +83,22 @@ def _by_point(layer: object, price: Floats) -> Floats:
     share = np.divide(price, top, out=np.zeros(top.size), where=top > 0)
     found[some] = share[layer.source[some]]
     return found
+
+
+def _covers(
+    space: Space, sites: pd.Index, prices: Prices
+) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return the price of what floors imply: by commune, then sites and tiers; one opens."""
+    return {
+        ("cover", (*rule.subject, *_names(space, sites, options))): -abs(price)
+        for rule, options, price in prices.covers
+    }
+
+
+def _names(space: Space, sites: pd.Index, options: Longs) -> Iterator[str]:
+    for option in options.tolist():
+        yield str(sites[space.site[option]])
+        yield TIERS[space.tier[option]]
 
 
 def _seats(space: Space, sites: pd.Index, prices: Prices) -> dict[tuple[str, str], float]:

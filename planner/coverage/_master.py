@@ -88,6 +88,7 @@ class Master:
         self.best: tuple[float, Floats] | None = None
         self.least = -np.inf  # only plans worth more are looked for
         self.implied: list[tuple[Floats, float, float]] = []  # rows that floors imply
+        self.implied_by: list[Rule] = []
         self.without: list[Floats] = []  # plans that are ruled out
 
     # The program
@@ -231,7 +232,8 @@ class Master:
         program = self.program([self.row(*one) for one in known])
         lagging: Floats | None = None
         last: tuple[Answer, Floats, Floats] | None = None
-        plain: tuple[Answer, Floats, Floats] | None = None
+        first = program.rows - len(known) - len(self.without)
+        planes_at, implied_at = list(range(first, first + len(known))), list[int]()
         for _ in range(_MOST_ROUNDS):
             asked = program.relaxed(seconds=max(self.left(), 0.1))
             answer = asked[0]
@@ -240,20 +242,21 @@ class Master:
             if answer.x is None or not answer.finished:
                 break
             last = asked
-            plain = plain if self.implied else asked
             here = answer.x[: self.space.options].clip(0.0, 1.0)
             lagging = here if lagging is None else _LAG * lagging + (1 - _LAG) * here
             fresh = self.learn(_LAG * lagging + (1 - _LAG) * here, answer.x)
             violated = self.learn(here, answer.x)
             known += fresh + violated
+            planes_at += range(program.rows, program.rows + len(fresh) + len(violated))
             program.add([self.row(*one) for one in fresh + violated])
             needed = [] if violated else self.covers(here)
+            implied_at += range(program.rows, program.rows + len(needed))
             program.add(needed)
             if not (violated or needed) or self.left() <= 0:
                 break
-        if last is None or plain is None:
+        if last is None:
             raise TimeLimit("time ran out before a first plan was found; raise time_limit_s.")
-        return Relaxation(self, last, known, plain)
+        return Relaxation(self, last, known, (planes_at, implied_at))
 
     def covers(self, opened: Floats) -> list[tuple[Floats, float, float]]:
         """Return rows that floors imply: of the options that some set leaves short, one opens.
@@ -280,6 +283,7 @@ class Master:
                 row = np.zeros(self.width)
                 row[outside] = 1.0
                 rows.append((row, 1.0, np.inf))
+                self.implied_by.append(floor.rule)
         self.implied += rows
         return rows
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from planner.coverage._highs import Answer
 from planner.coverage._layers import Floats, Longs
+from planner.coverage._space import Rule
 
 if TYPE_CHECKING:
     from planner.coverage._master import Master
@@ -59,6 +60,8 @@ class Prices:
         By layer that must be served whole, of each of its needed rows.
     seats
         By layer whose seats are limited, the price of a seat at each option (0-1).
+    covers
+        Of the rows that floors imply: the floor, the options of which one opens, the price.
     """
 
     rules: Floats
@@ -69,6 +72,7 @@ class Prices:
     must: Mapping[str, Floats]
     must_point: Mapping[str, Longs]
     seats: Mapping[str, Floats]
+    covers: tuple[tuple[Rule, Longs, float], ...]
 
 
 @dataclass(eq=False)
@@ -83,14 +87,14 @@ class Relaxation:
         The last answer, with the duals of rows and columns.
     known
         The planes, in the order of their rows.
-    plain
-        The last answer before rows were added that floors imply: what prices are read from.
+    places
+        Rows of the planes, and of what floors imply.
     """
 
     master: "Master"
     asked: tuple[Answer, Floats, Floats]
     known: list[tuple[str, Plane]]
-    plain: tuple[Answer, Floats, Floats]
+    places: tuple[list[int], list[int]]
 
     @property
     def bound(self) -> float:
@@ -135,7 +139,11 @@ class Relaxation:
     def prices(self) -> Prices:
         """Return the multipliers of the rules, and the mean price of each row of each layer."""
         master = self.master
-        _, dual, reduced = self.plain
+        _, dual, reduced = self.asked
+        planes, implied = (
+            np.append(dual, np.zeros(1))[np.minimum(np.array(at, np.int64), dual.size)]
+            for at in self.places
+        )
         at = master.space.matrix.shape[0]
         rules = dual[:at]
 
@@ -148,11 +156,16 @@ class Relaxation:
         held = {one.goal.name: taken(max(len(one.goal.least), 1)) for one in master.kept}
         least = taken(len(master.goal.least))
         must = {n: taken(len(master.pool.needed[n][0])) for n in sorted(master.full)}
-        rows = {name: self._row_prices(name, dual[at:], reduced) for name in master.layers}
+        rows = {name: self._row_prices(name, planes, reduced) for name in master.layers}
         point = {n: master.pool.needed[n][1] for n in must}
-        seats = {name: self._seat_prices(name, dual[at:], reduced) for name in master.layers}
+        seats = {name: self._seat_prices(name, planes, reduced) for name in master.layers}
         seats = {name: price for name, price in seats.items() if price.any()}
-        return Prices(rules, floors, held, least, rows, must, point, seats)
+        covers = tuple(
+            (by, np.flatnonzero(row[: master.space.options]), float(price))
+            for by, (row, *_), price in zip(master.implied_by, master.implied, implied, strict=True)
+            if price
+        )
+        return Prices(rules, floors, held, least, rows, must, point, seats, covers)
 
     def _seat_prices(self, name: str, dual: Floats, reduced: Floats) -> Floats:
         """Return the mean price of a seat at each option."""

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal, Held
-from planner.coverage._layers import Floats, cover_rows
+from planner.coverage._layers import Floats, Longs, cover_rows
 from planner.coverage._master import maximise
 from planner.coverage._space import Space, communes_of
 from planner.coverage._stages import Question, Reached, Stage, lexicographic
@@ -63,7 +63,7 @@ def smallest_worst(
     stopped = False
     while low < high and question.left() > 0:
         middle = (low + high) // 2
-        space, all_of = _within(question.space, pairs, float(values[middle]), demand.iloc[rows])
+        space, all_of = _within(question.space, pairs, float(values[middle]), demand, rows=rows)
         try:
             opened = _any_plan(question.within(space), [*held, all_of])
         except (TimeLimit, KeyboardInterrupt) as stop:
@@ -79,7 +79,7 @@ def smallest_worst(
     if best is None:
         rest = lexicographic(asked, goals[1:], held=held)
     else:
-        space, all_of = _within(question.space, pairs, float(values[high]), demand.iloc[rows])
+        space, all_of = _within(question.space, pairs, float(values[high]), demand, rows=rows)
         rest = lexicographic(asked.within(space), goals[1:], held=[*held, all_of], start=[best])
     steps = np.append(values, minutes.cutoff_min) if rows.size else np.zeros(1)
     worst = min(_farthest(pairs, rest.opened), minutes.cutoff_min)
@@ -94,7 +94,7 @@ def smallest_worst(
 
 
 def _within(
-    space: Space, pairs: sp.csr_array, worst: float, demand: pd.DataFrame
+    space: Space, pairs: sp.csr_array, worst: float, demand: pd.DataFrame, *, rows: Longs
 ) -> tuple[Space, Held]:
     """Return the space with the layer of everyone within some minutes, and that goal, held."""
     row = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
@@ -102,10 +102,14 @@ def _within(
     near = sp.csr_array(
         (np.ones(int(kept.sum()), np.bool_), (row[kept], pairs.indices[kept])), shape=pairs.shape
     )
-    weights = np.ones(len(demand), np.int64)
-    layer = cover_rows(near, weights, communes_of(demand)[0], unit=1.0)
+    layer = cover_rows(
+        near, np.ones(rows.size, np.int64), communes_of(demand.iloc[rows])[0], unit=1.0
+    )
+    source = np.full(len(demand), -1, np.int64)  # of all points: hints are about these
+    source[rows] = layer.source
+    layer = replace(layer, source=source)
     goal = Goal("worst", 1.0, layers={"worst": 1.0})
-    return replace(space, layers={**space.layers, "worst": layer}), Held(goal, float(len(demand)))
+    return replace(space, layers={**space.layers, "worst": layer}), Held(goal, float(rows.size))
 
 
 def _any_plan(question: Question, held: Sequence[Held]) -> Floats | None:
