@@ -22,11 +22,13 @@ from planner.coverage._highs import Answer, Program
 from planner.coverage._layers import Floats, Rows, Total
 from planner.coverage._relaxation import Plane, Pool, Prices, Relaxation
 from planner.coverage._space import BlockFloor, Rule, Space
+from planner.coverage._swaps import has_seats, swap
 from planner.coverage._tree import Tree, all_but
 
 _SMALL = 1e-7  # of a block's worth: a plane that says no more is not added
 _MOST_ROUNDS = 400
 _LAG = 0.5
+_FADING, _FADED = 4, 2e-4  # rounds in which planes of seats must lower the bound by a share
 _COVER = 0.01  # by how much a cover must be broken to be worth a row
 _ALMOST = 0.9  # of a unit: plans differ by whole units
 
@@ -234,6 +236,7 @@ class Master:
         last: tuple[Answer, Floats, Floats] | None = None
         first = program.rows - len(known) - len(self.without)
         planes_at, implied_at = list(range(first, first + len(known))), list[int]()
+        bounds: list[float] = []
         for _ in range(_MOST_ROUNDS):
             asked = program.relaxed(seconds=max(self.left(), 0.1))
             answer = asked[0]
@@ -242,6 +245,7 @@ class Master:
             if answer.x is None or not answer.finished:
                 break
             last = asked
+            bounds.append(answer.bound)
             here = answer.x[: self.space.options].clip(0.0, 1.0)
             lagging = here if lagging is None else _LAG * lagging + (1 - _LAG) * here
             fresh = self.learn(_LAG * lagging + (1 - _LAG) * here, answer.x)
@@ -252,11 +256,17 @@ class Master:
             needed = [] if violated else self.covers(here)
             implied_at += range(program.rows, program.rows + len(needed))
             program.add(needed)
-            if not (violated or needed) or self.left() <= 0:
+            if not (violated or needed) or self.left() <= 0 or self._fades(bounds):
                 break
         if last is None:
             raise TimeLimit("time ran out before a first plan was found; raise time_limit_s.")
         return Relaxation(self, last, known, (planes_at, implied_at))
+
+    def _fades(self, bounds: Sequence[float]) -> bool:
+        """Return whether planes of seats hardly lower the bound: whole openings then teach more."""
+        if len(bounds) <= _FADING or not has_seats(self):
+            return False
+        return bounds[-1 - _FADING] - bounds[-1] <= _FADED * abs(bounds[-1])
 
     def covers(self, opened: Floats) -> list[tuple[Floats, float, float]]:
         """Return rows that floors imply: of the options that some set leaves short, one opens.
@@ -382,6 +392,8 @@ def maximise(
             raise
         return _unsearched(master, interrupted=isinstance(stop, KeyboardInterrupt))
     tree = Tree(master, relaxation, gap=gap)
+    if has_seats(master):
+        swap(master, until=master.left() / 2)
     bound = tree.search()
     if master.best is None:
         if tree.interrupted:
