@@ -89,6 +89,11 @@ class Decay:
         return np.where(minutes <= self.until_min + BOUNDARY_MIN, share, 0.0)
 
 
+def _whole(value: float) -> bool:
+    """Return whether a number is 1, 2, ... or 0."""
+    return 0 <= value < math.inf and value == math.floor(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What every plan must respect. A limit that is None does not bind.
@@ -96,7 +101,7 @@ class Rules:
     Attributes
     ----------
     at_least, at_most
-        New sites by tier; existing ones are not counted.
+        New sites by tier; existing ones are not counted. Of a tier that is not named, none.
     mesh_min
         Minutes within which a resident counts as covered by a site of any tier.
     structuring_min
@@ -145,6 +150,13 @@ class Rules:
     def __post_init__(self) -> None:
         """Refuse rules that are no numbers, all at once."""
         faults = [
+            f"{name} of {tier}: {value!r}: a whole number of sites, 0 or more, for one of "
+            f"{', '.join(TIERS)}"
+            for name in ("at_least", "at_most")
+            for tier, value in getattr(self, name).items()
+            if tier not in TIERS or not _whole(value)
+        ]
+        faults += [
             f"{name}={value!r}: a share between 0 and 1"
             for name in ("backup_weight", "commune_share_min", "mesh_share_min")
             if not 0 <= (value := getattr(self, name)) <= 1
@@ -153,10 +165,12 @@ class Rules:
             f"{name}={value!r}: 0 or more"
             for name in (
                 "mesh_min", "structuring_min", "commune_sites_max", "invest_max_eur",
-                "running_max_eur", "commune_invest_max_eur", "cost_years",
+                "running_max_eur", "commune_invest_max_eur",
             )
             if (value := getattr(self, name)) is not None and not 0 <= value < math.inf
         ]  # fmt: skip
+        if not _whole(self.cost_years):
+            faults.append(f"cost_years={self.cost_years!r}: whole years, 0 or more")
         faults += [
             f"spacing_min of {tier}: {value!r}: 0 or more minutes, for one of {', '.join(TIERS)}"
             for tier, value in self.spacing_min.items()
@@ -164,6 +178,9 @@ class Rules:
         ]
         if faults:
             raise InputError(f"rules: {'; '.join(faults)}.")
+        for name in ("at_least", "at_most"):
+            numbers = {tier: int(getattr(self, name).get(tier, 0)) for tier in TIERS}
+            object.__setattr__(self, name, MappingProxyType(numbers))
 
     @property
     def longest_min(self) -> float:

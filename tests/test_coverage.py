@@ -527,12 +527,26 @@ def test_an_objective_that_is_none_is_refused():
         {"backup_weight": 1.5}, {"commune_share_min": -0.1}, {"mesh_share_min": float("nan")},
         {"mesh_min": -1.0}, {"invest_max_eur": -1}, {"spacing_min": {"maxi": 5.0}},
         {"spacing_min": {"mini": float("nan")}}, {"cost_years": -1}, {"mesh_min": float("nan")},
-        {"structuring_min": float("inf")}, {"commune_sites_max": -1},
+        {"structuring_min": float("inf")}, {"commune_sites_max": -1}, {"cost_years": 2.5},
+        {"cost_years": float("nan")}, {"at_most": {"mini": 1.5}}, {"at_least": {"maxi": 1}},
+        {"at_most": {"mini": float("inf")}}, {"at_least": {"mini": -1}},
     ],
 )  # fmt: skip
 def test_rules_that_are_no_rules_are_refused(rules):
     with pytest.raises(InputError, match=next(iter(rules))):
         Rules(**rules)
+
+
+def test_a_tier_that_is_not_named_opens_no_site():
+    assert Rules(at_most={"mini": 2}).at_most == NONE | {"mini": 2}
+    case = instance([[3, 30], [30, 3]], [5, 6], tiers=TIERS, rules={"at_most": {"mini": 2}})
+    assert set(case.solve().tier) == {"mini"}
+
+
+@pytest.mark.parametrize("accessible", [[True, None], [True, np.nan], ["yes", "no"]])
+def test_a_gate_that_is_not_known_of_a_site_is_refused(accessible):
+    case = instance([[3, 3]], [5], mini=1, accessible=np.array(accessible, object))
+    refused(case, "accessible must be true or false")
 
 
 @pytest.mark.parametrize(

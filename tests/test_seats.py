@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from instances import Instance, instances
 from scipy.optimize import linprog
 
+from planner import coverage
 from planner._errors import Infeasible, InputError
 from planner.candidates import TIERS
 from planner.certificate import Claim, certify
@@ -294,3 +295,23 @@ def test_an_existing_site_has_seats_too():
     assert users == pytest.approx(6.0)
     assert found.assignment.shape == (2, 2)
     assert found.hints["users"].seats
+
+
+@pytest.mark.parametrize("seated", [None, np.nan, -1.0])
+def test_seats_that_bind_must_be_known_of_every_site(seated):
+    times, people, frame = instance_of_one().tables
+    frame = frame.drop(columns="users_seated_mini")
+    if seated is not None:
+        frame["users_seated_mini"] = seated
+    rules = Rules(at_most={"mini": 1}, seats=True)
+    with pytest.raises(InputError, match="users_seated_mini"):
+        coverage.solve(times, people, frame, rules=rules)
+    coverage.solve(times, people, frame, rules=replace(rules, seats=False))
+
+
+def instance_of_one():
+    return Seated(
+        minutes=np.array([[8.0]]), residents=np.array([10.0]), users=np.array([4.0]),
+        allowed=np.array([[0, 1, 0]], bool), status=("candidate",),
+        rules=Rules(at_most={"mini": 1}, seats=True), seated=np.full((1, 3), 3.0),
+    )  # fmt: skip

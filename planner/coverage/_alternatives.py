@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planner._errors import Infeasible, TimeLimit
+from planner.coverage._away import away
 from planner.coverage._goals import Goal, Held
 from planner.coverage._layers import Floats
 from planner.coverage._network import Case, prepare, reach
@@ -105,14 +106,20 @@ def alternatives(
     held = [*case.held, *(_relaxed(case, goal, best.opened, within) for goal in goals)]
     found: list[Floats] = [best.opened]
     proven: list[bool] = []
-    share = (case.question.deadline - time.perf_counter()) / plans
-    for _ in range(plans):
+    for number in range(plans):
+        share = case.question.left() / (plans - number)
         question = case.question.until(time.perf_counter() + share)
         used = np.sum(found, axis=0) * case.space.new
         fewest = Goal("shared", 1.0, options=-used)
+        half = time.perf_counter() + share / 2
+        near = [away(case.space, held, one, used=used, deadline=half) for one in found[:1]]
         try:
             one = lexicographic(
-                question, [fewest, *_cover(goals)], held=held, start=found, gap_after=_REST_GAP
+                question,
+                [fewest, *_cover(goals)],
+                held=held,
+                start=[*found, *near],
+                gap_after=_REST_GAP,
             )
         except (Infeasible, TimeLimit):
             break

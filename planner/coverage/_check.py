@@ -153,6 +153,14 @@ def _columns(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
     needs_commune = rules.commune_sites_max is not None or rules.commune_invest_max_eur is not None
     if needs_commune and "commune" not in candidates:
         yield "candidates: limits by commune need a column commune"
+    if "accessible" in candidates and not _truths(candidates["accessible"]):
+        yield "candidates: accessible must be true or false for every site"
+    yield from _money(candidates, rules)
+    yield from _seats(candidates, rules)
+
+
+def _money(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
+    """Say which costs are missing, or are no whole euros."""
     for name, limit in (
         ("invest_eur", rules.invest_max_eur),
         ("running_eur", rules.running_max_eur),
@@ -164,6 +172,24 @@ def _columns(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
             values = candidates[column].to_numpy(float)
             if not ((values >= 0) & (values < _MOST_EUR) & (values == np.rint(values))).all():
                 yield f"candidates: {column} must be whole euros, 0 or more"
+
+
+def _truths(column: pd.Series) -> bool:
+    """Return whether every value of a column is true or false."""
+    return bool(column.isin([True, False]).all())
+
+
+def _seats(candidates: gpd.GeoDataFrame, rules: Rules) -> Iterator[str]:
+    """Say where it is not known how many users the seats of a site hold, if they bind."""
+    for tier in TIERS if rules.seats else ():
+        open_to = candidates[tier].to_numpy().astype(np.bool_)
+        if f"users_seated_{tier}" not in candidates:
+            if open_to.any():
+                yield f"candidates: seats bind, and there is no column users_seated_{tier}"
+            continue
+        users = candidates.loc[open_to, f"users_seated_{tier}"].to_numpy(float)
+        if not (users >= 0).all():
+            yield f"candidates: users_seated_{tier} must be a number, 0 or more, where seats bind"
 
 
 def _check_numbers(candidates: gpd.GeoDataFrame, rules: Rules) -> None:

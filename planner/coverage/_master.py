@@ -22,7 +22,7 @@ from planner.coverage._highs import Answer, Program
 from planner.coverage._layers import Floats, Rows, Total
 from planner.coverage._relaxation import Plane, Pool, Prices, Relaxation
 from planner.coverage._space import BlockFloor, Rule, Space
-from planner.coverage._swaps import has_seats, swap
+from planner.coverage._swaps import has_seats
 from planner.coverage._tree import Tree, all_but
 
 _SMALL = 1e-7  # of a block's worth: a plane that says no more is not added
@@ -392,8 +392,6 @@ def maximise(
             raise
         return _unsearched(master, interrupted=isinstance(stop, KeyboardInterrupt))
     tree = Tree(master, relaxation, gap=gap)
-    if has_seats(master):
-        swap(master, until=master.left() / 2)
     bound = tree.search()
     if master.best is None:
         if tree.interrupted:

@@ -15,9 +15,11 @@ import pandas as pd
 
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal
+from planner.coverage._layers import Floats
 from planner.coverage._network import Case, prepare, reach
 from planner.coverage._space import Rule
 from planner.coverage._stages import Question, Reached, lexicographic
+from planner.coverage._swaps import mended
 from planner.rules import RESIDENT_UNIT, Rules
 from planner.travel import TravelTimes
 
@@ -99,7 +101,8 @@ def pareto(
     minutes, demand, candidates, rules, between, gap
         As :func:`planner.coverage.solve`; the candidates need costs.
     points
-        How many budgets are tried, evenly from the cheapest plan to the one that covers most.
+        How many points are sought, evenly over what lies between the cheapest plan and the one that
+        covers most.
     time_limit_s
         Seconds in all.
 
@@ -131,30 +134,35 @@ def pareto(
     cheap = lexicographic(ends, case.goals[::-1], held=case.held, start=[top.opened])
     found = [_point(case, top, cover=0), _point(case, cheap, cover=1)]
     plans = [top.opened, cheap.opened]
-    budgets = np.linspace(found[0].cost_eur, found[1].cost_eur, points)[1:-1]
-    for number, budget in enumerate(budgets):
-        dearer = min(point.cost_eur for point in found if point.cost_eur > found[1].cost_eur) \
-            if found[0].cost_eur > found[1].cost_eur else found[0].cost_eur  # fmt: skip
-        limit = min(np.floor(budget), dearer - 1)
-        if limit <= found[1].cost_eur or case.question.left() <= 0:
-            continue
-        asked = _within_budget(case, float(limit))
+    step = max(int(np.gcd.reduce(_cost_of(case).astype(np.int64))), 1)
+    cheapest, dearest = found[1].cost_eur, found[0].cost_eur
+    for left in range(points - 2, 0, -1):  # evenly over what is left between the two
+        limit = cheapest + np.floor((dearest - cheapest) * left / (left + 1) / step) * step
+        limit = min(limit, dearest - step)
+        if limit <= cheapest or case.question.left() <= 0:
+            break
+        dearest = limit
+        asked = _within_budget(case, limit)
+        near = (mended(asked.space, case.goals[0], case.held, plan) for plan in plans)
+        start = [*plans, *(plan for plan in near if plan is not None)]
+        share = 2 * case.question.left() / left
         try:
-            share = 2 * case.question.left() / (len(budgets) - number)
             one = lexicographic(
-                asked.until(time.perf_counter() + share), case.goals, held=case.held, start=plans
+                asked.until(time.perf_counter() + share), case.goals, held=case.held, start=start
             )
         except (Infeasible, TimeLimit):
             continue
         plans.append(one.opened)
         found.append(_point(case, one, cover=0))
+        if found[-1].cost_eur > cheapest:
+            dearest = min(dearest, found[-1].cost_eur)
     ordered = _efficient(found)
     return Front(ordered, _knee(ordered), time.perf_counter() - began)
 
 
 def _with_goals(case: Case) -> Case:
     """Return the case with two goals: coverage, then cost."""
-    cost = case.space.cost_eur(case.rules.cost_years)
+    cost = _cost_of(case)
     goals = (
         Goal("mesh", RESIDENT_UNIT, layers={"mesh": 1.0}),
         Goal("cost", 1.0, options=-cost),
@@ -164,9 +172,13 @@ def _with_goals(case: Case) -> Case:
     )
 
 
+def _cost_of(case: Case) -> Floats:
+    """Return investment and the years of running cost of each option, whole euros."""
+    return case.space.cost_eur(case.rules.cost_years)
+
+
 def _within_budget(case: Case, budget: float) -> Question:
-    cost = case.space.cost_eur(case.rules.cost_years)
-    space = case.space.with_row(Rule("budget"), cost, -np.inf, budget)
+    space = case.space.with_row(Rule("budget"), _cost_of(case), -np.inf, budget)
     return case.question.within(space)
 
 

@@ -126,6 +126,20 @@ class Seats:
             worth *= whole_units(total) / total
         return worth * self.unit
 
+    def ceiling(self, opened: Floats) -> float:
+        """Return what whole openings are not worth more than, sooner than what they are worth.
+
+        By weak duality, for any prices of seats: every row at the most it has left after the price,
+        and every seat at its price.
+        """
+        here = np.flatnonzero(opened > 0.5)  # noqa: PLR2004 - open or not
+        kappa, _ = self._settled(here, np.ones(here.size), _ROUNDS)
+        pairs = self._pairs(here)
+        price = np.zeros(self.block.size)
+        np.maximum.at(price, pairs.row, pairs.gain * (1 - kappa[pairs.option]))
+        paid = kappa > 0
+        return float(price.sum() + kappa[paid] @ self.seats[here][paid]) * self.unit
+
     def planes(self, opened: Floats) -> Planes:
         """Return planes of the blocks, were there always a seat, and one of all that counts."""
         found = self.rows.planes(opened)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.coverage._layers import Floats
+from planner.coverage._swaps import swap
 
 if TYPE_CHECKING:
     from planner.coverage._master import Master
@@ -72,7 +73,11 @@ class Tree:
         self._push(Node(low, high, self.relaxation.bound))
         try:
             self._dive()
+            swapped = -np.inf
             while self._open and self.nodes < _MOST_NODES and self.master.left() > 0:
+                if self.master.best is not None and self.master.best[0] > swapped:
+                    self._swap()
+                    swapped = self.master.best[0]
                 self._now = self._open[0][-1]
                 heapq.heappop(self._open)
                 self._plunge()
@@ -111,6 +116,11 @@ class Tree:
             last = low.copy(), high.copy(), largest
             low[loose & (solved.opened > _ALMOST)] = 1.0
             low[largest] = 1.0
+
+    def _swap(self) -> None:
+        """Better the best plan by swaps, unless it is good enough."""
+        if self.relaxation.bound >= self.master.enough(self.gap):
+            swap(self.master, until=self.master.left() / 2)
 
     def _push(self, node: Node) -> None:
         heapq.heappush(self._open, (-node.bound, self._count, node))
