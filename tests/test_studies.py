@@ -258,7 +258,7 @@ def studied(request):
         studies=ALL, mini_spacing_min=3, structuring_spacing_min=5, commune_share_min=0.5,
         commune_sites_max=5, invest_max_eur=1_500_000, running_max_eur=400_000,
         commune_invest_max_eur=700_000, year_invest_max_eur=400_000, year_hours_max=1_700,
-        seats_bind=True, alternatives=4, pareto_points=8, time_limit_s=20,
+        seats_bind=True, alternatives=4, pareto_points=8, time_limit_s=12,
     )  # fmt: skip
     return run(home, scenario)
 

@@ -82,7 +82,7 @@ def test_a_mended_plan_is_the_best_of_those_allowed_one_swap_away(case, data):
     assume(all(ways.blocks(name) is not None for name in space.layers))
     near = [ways.plan(r, c) for r in range(ways.out.size) for c in range(ways.into.size)]
     worth = [value_of(space, goal, other) for other in near if allowed(space, other)]
-    found = mended(space, goal, [], plan)
+    found = mended(space, [goal], [], plan)
     if not worth:
         assert found is None
     else:

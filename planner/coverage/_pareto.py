@@ -143,7 +143,7 @@ def pareto(
             break
         dearest = limit
         asked = _within_budget(case, limit)
-        near = (mended(asked.space, case.goals[0], case.held, plan) for plan in plans)
+        near = (mended(asked.space, case.goals, case.held, plan) for plan in plans)
         start = [*plans, *(plan for plan in near if plan is not None)]
         share = 2 * case.question.left() / left
         try:

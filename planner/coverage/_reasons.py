@@ -20,6 +20,7 @@ from planner.coverage._layers import Floats
 from planner.coverage._network import Case, prepare, reach
 from planner.coverage._space import Rule, Space
 from planner.coverage._stages import Reached, layer_totals, lexicographic
+from planner.coverage._swaps import mended
 from planner.rules import Objective, Rules
 from planner.travel import TravelTimes
 
@@ -153,7 +154,7 @@ class _Plan:
                 question,
                 self.goals,
                 held=self.case.held,
-                start=self._exchanges(here, closes=closes),
+                start=self._near(space, here, closes=closes),
             )
         except Infeasible:
             return _nothing(possible=False)
@@ -171,20 +172,12 @@ class _Plan:
             "exact": all(stage.proven for stage in found.stages),
         }
 
-    def _exchanges(self, here: Floats, *, closes: bool) -> list[Floats]:
-        """Return the plans one exchange away that close, or open, the site."""
-        opened = self.best.opened
-        if closes:
-            base = opened * (1 - here)
-            moves = np.flatnonzero((opened < _OPEN) & (here < _OPEN) & self.space.new)
-            return [_with(base, int(option), 1.0) for option in moves]
-        plans = []
-        for option in np.flatnonzero(here):
-            base = _with(opened * (1 - here), int(option), 1.0)
-            plans.append(base)
-            moves = np.flatnonzero((opened > _OPEN) & self.space.new)
-            plans += [_with(base, int(move), 0.0) for move in moves]
-        return plans
+    def _near(self, space: Space, here: Floats, *, closes: bool) -> list[Floats]:
+        """Return the best plans one swap away, once the site is closed or open."""
+        base = self.best.opened * (1 - here)
+        plans = [base] if closes else [_with(base, int(one), 1.0) for one in np.flatnonzero(here)]
+        found = (mended(space, self.goals, self.case.held, plan) for plan in plans)
+        return [plan for plan in found if plan is not None]
 
 
 def _with(opened: Floats, option: int, value: float) -> Floats:

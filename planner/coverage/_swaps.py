@@ -193,26 +193,32 @@ def swap(master: "Master", *, until: float) -> None:
             return
 
 
-def mended(space: Space, goal: Goal, held: Sequence[Held], opened: Floats) -> Floats | None:
+def mended(
+    space: Space, goals: Sequence[Goal], held: Sequence[Held], opened: Floats
+) -> Floats | None:
     """Return the best plan one swap away from a plan that breaks rules; None where none is allowed.
 
     Parameters
     ----------
     space
         The rules, of which the plan may break some.
-    goal, held
-        What the plan after the swap is to be worth most for, and what it must keep.
+    goals
+        What the plan after the swap is to be worth most for, in their order; those whose worth
+        after a swap is not known are passed over.
+    held
+        What it must keep.
     opened
         The plan.
     """
     ways = Ways.of(space, opened, high=np.ones(space.options))
-    known = known_after(ways, [goal, *(one.goal for one in held)])
-    value = ways.after(goal, known)
-    good = ways.ruled() & (ways.spare(held, known) >= 0)
-    if value is None or not good.any():
+    known = known_after(ways, [*goals, *(one.goal for one in held)])
+    row, column = np.nonzero(ways.ruled() & (ways.spare(held, known) >= 0))
+    if not row.size:
         return None
-    best = int(np.argmax(np.where(good, value, -np.inf)))
-    return ways.plan(best // ways.into.size, best % ways.into.size)
+    values = [value for goal in goals if (value := ways.after(goal, known)) is not None]
+    worth = [np.round(-value[row, column], 6) for value in reversed(values)]
+    best = np.lexsort([column, row, *worth])[0]
+    return ways.plan(int(row[best]), int(column[best]))
 
 
 def known_after(ways: Ways, goals: Sequence[Goal]) -> dict[str, Floats | None]:
