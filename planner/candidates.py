@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
-from planner.assumptions import DEFAULTS
+from planner.assumptions import DEFAULTS, values
 from planner.territory import Territory
 
 TIERS = ("structuring", "mini", "corpoworking")
@@ -31,7 +31,9 @@ SEATS: Mapping[str, int] = MappingProxyType(
 NO_COSTS: Mapping[str, Mapping[str, int | None]] = MappingProxyType({})
 
 
-def site_costs(tier: str, *, seats: int) -> dict[str, int]:
+def site_costs(
+    tier: str, *, seats: int, figures: Mapping[str, float] | None = None
+) -> dict[str, int]:
     """Return what a site of a tier costs, from its seats and the default assumptions.
 
     A structuring site is fitted out lightly in a public facility, a corpoworking site is built;
@@ -43,6 +45,8 @@ def site_costs(tier: str, *, seats: int) -> dict[str, int]:
         One of the tiers.
     seats
         Of the site.
+    figures
+        Assumptions by key; the defaults when left out.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def site_costs(tier: str, *, seats: int) -> dict[str, int]:
     >>> site_costs("mini", seats=3)
     {'invest_eur': 7000, 'running_eur': 720}
     """
-    value = {key: row.value for key, row in DEFAULTS.items()}
+    value = values() if figures is None else figures
     if tier == "mini":
         invest = seats * value["mini_seat_eur"] + value["mini_place_eur"]
         return {"invest_eur": round(invest), "running_eur": round(12 * value["mini_fee_eur_month"])}
@@ -74,6 +78,7 @@ def sites(
     seats: Mapping[str, int] = SEATS,
     inaccessible: Collection[str] = (),
     costs: Mapping[str, Mapping[str, int | None]] = NO_COSTS,
+    figures: Mapping[str, float] | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the candidate sites of a territory, and what each may become.
 
@@ -98,6 +103,8 @@ def sites(
         Ids of premises that cannot be had, or entered.
     costs
         By tier, investment and running cost a year where they are not to be worked out from seats.
+    figures
+        Assumptions by key that costs are worked out from; the defaults when left out.
 
     Returns
     -------
@@ -131,7 +138,7 @@ def sites(
     for tier in TIERS:
         said = costs.get(tier, {})
         result[f"seats_{tier}"] = seats[tier]
-        for name, usual in site_costs(tier, seats=seats[tier]).items():
+        for name, usual in site_costs(tier, seats=seats[tier], figures=figures).items():
             result[f"{name}_{tier}"] = usual if said.get(name) is None else said[name]
     useful = result[list(TIERS)].any(axis=1) & allowed
     lost = sorted(set(forced) - set(result.index[useful]))

@@ -59,6 +59,10 @@ def plan(
     out: Annotated[
         Path | None, typer.Option(help="Dossier de sortie ; plan-TERRITOIRE par défaut.")
     ] = None,
+    assumptions: Annotated[
+        Path | None,
+        typer.Option(help="Classeur d'hypothèses modifiées (hypotheses.xlsx d'un plan)."),
+    ] = None,
     study: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,6 +84,11 @@ def plan(
     settings = scenarios.read_scenario(scenario) if scenario else scenarios.Scenario()
     if study:
         settings = scenarios.with_studies(settings, study)
+    if assumptions:
+        from planner.spreadsheets import read_assumptions
+
+        changes = read_assumptions(assumptions)
+        settings = scenarios.with_assumptions(settings, changes, path=assumptions)
     home = territories.read(territory)
     suffix = f"-{slug(settings.name)}" if scenario else ""
     folder = out or Path(f"plan-{slug(home.name)}{suffix}")
@@ -164,6 +173,7 @@ def _summary(result: "Plan", folder: Path) -> None:
         console.print("Un même habitant peut compter pour plusieurs sites.", style="dim")
     for label, value, doubt in result.figures():
         console.print(f"{label} : [bold]{value}[/bold]{f' ({doubt})' if doubt else ''}")
+    console.print(_demand_table(result))
     console.print(result.proof)
     for name, study in result.studies.items():
         _print_study(console, name, study, folder)
@@ -195,6 +205,29 @@ def _sites_table(result: "Plan") -> Table:
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
         sites.add_row(*map(_plain, row), _format.headcount(site["residents_mesh"]))
     return sites
+
+
+def _demand_table(result: "Plan") -> Table:
+    """Return users at a low, central and high demand, and what rural places have seen."""
+    from planner import _format
+    from planner.demand import LEVELS, per_1000
+
+    figures, told = result.indicators, result.scenario.figures
+    low, high = (
+        _format.number(told[f"observed_users_{end}"], decimals=1) for end in ("low", "high")
+    )
+    shown = Table(title="Usagers attendus (hypothèses)")
+    for heading in ("Demande", "À la porte", "Dans ce réseau", "Pour 1 000 habitants"):
+        shown.add_column(heading, justify="left" if heading == "Demande" else "right")
+    for level, said in zip(LEVELS, ("basse", "centrale", "haute"), strict=True):
+        door, reached = figures[f"users_at_door_{level}"], figures[f"users_{level}"]
+        rate = per_1000(door, figures["residents"])
+        shown.add_row(
+            said, _format.headcount(door), _format.headcount(reached),
+            _format.number(rate, decimals=1),
+        )  # fmt: skip
+    shown.caption = f"Lieux ruraux observés : {low} à {high} pour 1 000 habitants"
+    return shown
 
 
 def _print_study(console: Console, name: str, study: "StudyTable", folder: Path) -> None:

@@ -13,21 +13,30 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from planner import _format, maps
+from planner import _format, demand, maps
 from planner._errors import InputError
 from planner._files import replacing, safe_cell
 from planner._format import Figure
-from planner.assumptions import DEFAULTS
+from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
 from planner.maps._words import KINDS, status_words
 from planner.maps._words import TIERS as TIER_WORDS
+from planner.spreadsheets import assumptions_sheet
 
 if TYPE_CHECKING:
     from planner.scenarios import Scenario, StudyTable
 
-FILES = ("plan.json", "sites.csv", "communes.csv", "carte.html")
+FILES = ("plan.json", "sites.csv", "communes.csv", "carte.html", "hypotheses.xlsx")
 FORMAT = "planner-plan-1"
+_USED = (
+    *demand.USED, "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
+    "corpoworking_sites_max", "structuring_seats", "mini_seats", "corpoworking_seats",
+    "bourg_min_population", "decay_half_min", "decay_slope_min", "use_until_min", "seat_m2",
+    "fit_out_eur_m2", "new_fit_out_eur_m2", "seat_equipment_eur", "mini_seat_eur",
+    "mini_place_eur", "mini_fee_eur_month", "animation_fte", "fte_eur_year", "fluids_eur_m2_year",
+    "walk_kph", "max_snap_m", "crow_kph", "crow_road_ratio",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,7 +137,7 @@ class Plan:
                 f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
             ),
             self._figure(f"Habitants à plus de {mesh}", "residents_outside", _format.headcount),
-            self._figure("Usagers attendus (hypothèse)", "users", _format.headcount),
+            self._users(),
             Figure("Sites du réseau", _format.number(len(self.sites))),
         ]
 
@@ -137,6 +146,18 @@ class Plan:
         low, high = (written(value) for value in self.ranges[key])
         doubt = f"de {low} à {high} {self._speeds()}" if low != high else ""
         return Figure(label, written(self.indicators[key]), doubt)
+
+    def _users(self) -> Figure:
+        """Return the users with the range of demand, far wider than that of speeds."""
+        low, now, high = (
+            _format.headcount(self.indicators[key]) for key in ("users_low", "users", "users_high")
+        )
+        doubt = f"de {low} à {high} selon la demande" if low != high else ""
+        return Figure("Usagers attendus (hypothèse)", now, doubt)
+
+    def assumptions(self) -> pd.DataFrame:
+        """Return the assumptions that the plan leans on, see :func:`planner.assumptions.used`."""
+        return used(_USED, self.scenario.changes)
 
     def _speeds(self) -> str:
         """Return what a range is due to, so that it is not read as the whole doubt."""
@@ -189,21 +210,17 @@ class Plan:
         """
         folder = Path(folder)
         check_folder(folder, overwrite=overwrite)
-        texts = dict(
-            zip(
-                FILES,
-                (_json(self), _sites_csv(self), _communes_csv(self), self.map()),
-                strict=True,
-            )
-        )
+        texts = (_json(self), _sites_csv(self), _communes_csv(self), self.map())
+        contents = [*map(str.encode, texts), assumptions_sheet(self.scenario.changes)]
+        files = dict(zip(FILES, contents, strict=True))
         for name, study in sorted(self.studies.items()):
             columns = {str(label): study.rows[label].to_list() for label in study.rows}
-            texts[f"{name}.csv"] = _csv(columns)
+            files[f"{name}.csv"] = _csv(columns).encode()
         try:
             with contextlib.ExitStack() as last_comes_first:
-                for name, text in texts.items():
+                for name, content in files.items():
                     temporary = last_comes_first.enter_context(replacing(folder / name))
-                    temporary.write_bytes(text.encode())
+                    temporary.write_bytes(content)
         except OSError as error:
             raise InputError(f"{folder}: could not be written ({error}).") from error
         return folder
@@ -344,6 +361,7 @@ def _json(plan: Plan) -> str:
             "gap": dict(certificate.gap),
             "independent": list(certificate.independent),
         },
+        "assumptions": plan.assumptions().to_dict("records"),
         "studies": {
             name: {"title": study.title, "note": study.note, "rows": _plain_rows(study.rows)}
             for name, study in sorted(plan.studies.items())

@@ -1,6 +1,7 @@
 """Figures in a spreadsheet: written so that a planner may change one, and read back."""
 
 import datetime as dt
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,17 +42,35 @@ def write_assumptions(path: Path | str, changes: Mapping[str, float] | None = No
         When it cannot be written, or :func:`planner.assumptions.values` refuses `changes`.
     """
     path = Path(path)
-    _ = values(changes)
-    frame = used(DEFAULTS, changes)
+    content = assumptions_sheet(changes)
     try:
         with replacing(path) as temporary:
-            book = xlsxwriter.Workbook(str(temporary), {"strings_to_formulas": False})
-            book.set_properties({"created": dt.datetime(2000, 1, 1)})  # noqa: DTZ001 - no zone in it
-            _fill(book, frame)
-            book.close()
-    except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
+            temporary.write_bytes(content)
+    except OSError as error:
         raise InputError(f"{path}: could not be written ({error}).") from error
     return path
+
+
+def assumptions_sheet(changes: Mapping[str, float] | None = None) -> bytes:
+    """Return the file that :func:`write_assumptions` writes.
+
+    Parameters
+    ----------
+    changes
+        Figures that take the place of the default.
+
+    Raises
+    ------
+    InputError
+        When :func:`planner.assumptions.values` refuses `changes`.
+    """
+    _ = values(changes)
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, {"strings_to_formulas": False, "in_memory": True})
+    book.set_properties({"created": dt.datetime(2000, 1, 1)})  # noqa: DTZ001 - no zone in it
+    _fill(book, used(DEFAULTS, changes))
+    book.close()
+    return content.getvalue()
 
 
 def _fill(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:

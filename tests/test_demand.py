@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import poisson
 
 from planner import demand, territory
 from planner._errors import InputError
@@ -126,3 +128,126 @@ def test_an_empty_square_is_no_demand(home):
     assert merged["residents"].sum() == 15
     assert merged.geometry.is_valid.all()
     assert not merged.geometry.is_empty.any()
+
+
+# The chain
+
+
+def villages(*people):
+    return pd.DataFrame(
+        {"commune": CODES[: len(people)], "residents": list(people)},
+        index=[f"p{n}" for n in range(len(people))],
+    )
+
+
+def test_the_chain_by_hand():
+    figures = demand.figures_at("central")
+    found = demand.chain(villages(1000.0), figures=figures).loc["p0"]
+    workers = 1000 * 0.47
+    compatible = workers * (0.12 * 0.72 + 0.26 * 0.48 + 0.25 * 0.36 + 0.25 * 0.02)
+    independents = workers * (0.09 * 0.33 + 0.03 * 0.03)
+    assert found["workers"] == pytest.approx(workers)
+    assert found["compatible"] == pytest.approx(compatible)
+    assert found["teleworkers"] == pytest.approx(0.6 * compatible)
+    assert found["independents"] == pytest.approx(independents)
+    assert found["users"] == pytest.approx(0.02 * 0.6 * compatible + 0.05 * independents)
+
+
+@pytest.mark.parametrize(("level", "expected"), [("low", 43), ("central", 115), ("high", 530)])
+def test_the_chain_gives_the_users_that_the_reference_case_was_calibrated_on(level, expected):
+    people = demand.residents(territory.read("saone-beaujolais"))
+    users = demand.chain(people, figures=demand.figures_at(level))["users"].sum()
+    assert users == pytest.approx(expected, rel=0.15)
+
+
+def test_low_central_and_high_demand_are_in_that_order_at_every_point(home):
+    people = demand.residents(home)
+    low, central, high = (
+        demand.chain(people, figures=demand.figures_at(level))["users"] for level in demand.LEVELS
+    )
+    assert (low < central).all()
+    assert (central < high).all()
+
+
+def test_a_change_holds_at_every_level():
+    for level in demand.LEVELS:
+        figures = demand.figures_at(level, {"telework_use_share": 0.05})
+        assert figures["telework_use_share"] == 0.05
+
+
+def test_known_occupations_take_the_place_of_the_assumed_shares():
+    people = villages(100.0, 300.0)
+    table = pd.DataFrame([dict.fromkeys(demand.OCCUPATIONS, 0.0) | {"cadres": 50.0}], [CODES[0]])
+    found = demand.chain(people, figures=demand.figures_at("central"), occupations=table)
+    assert found.loc["p0", "workers"] == 50
+    assert found.loc["p0", "compatible"] == pytest.approx(36)
+    assert found.loc["p1", "workers"] == pytest.approx(300 * 0.47)
+
+
+def test_occupations_are_spread_over_the_residents_of_the_commune():
+    people = villages(100.0, 300.0).assign(commune=CODES[0])
+    table = pd.DataFrame([dict.fromkeys(demand.OCCUPATIONS, 40.0)], [CODES[0]])
+    found = demand.chain(people, figures=demand.figures_at("central"), occupations=table)
+    assert found["workers"].tolist() == pytest.approx([60, 180])
+
+
+def test_a_survey_multiplies_the_users_of_its_communes_only():
+    people = villages(100.0, 100.0)
+    figures = demand.figures_at("central")
+    plain = demand.chain(people, figures=figures)["users"]
+    found = demand.chain(people, figures=figures, multiplier=pd.Series({CODES[1]: 1.5}))["users"]
+    assert found.tolist() == pytest.approx([plain.iloc[0], 1.5 * plain.iloc[1]])
+
+
+@given(
+    people=st.lists(st.floats(0, 1e5), min_size=1, max_size=3),
+    key=st.sampled_from(
+        ["employed_share", "telework_take_up", "telework_use_share", "independent_use_share",
+         *(f"{name}_telework" for name in demand.OCCUPATIONS)]
+    ),
+    more=st.floats(0, 0.2),
+)  # fmt: skip
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+def test_more_of_anyone_who_could_come_never_means_fewer_users(people, key, more):
+    central = demand.figures_at("central")
+    other = demand.figures_at("central", {key: central[key] + more})
+    points = villages(*people)
+    few = demand.chain(points, figures=central)
+    many = demand.chain(points, figures=other)
+    assert (many["users"] >= few["users"] - 1e-9).all()
+    for found in (few, many):
+        assert (found["compatible"] <= found["workers"] + 1e-9).all()
+        assert (found >= 0).to_numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (pd.DataFrame({"cadres": [1.0]}, [CODES[0]]), "no column intermediate"),
+        (pd.DataFrame([dict.fromkeys(demand.OCCUPATIONS, -1.0)], [CODES[0]]), "0 or more"),
+        (pd.DataFrame([dict.fromkeys(demand.OCCUPATIONS, 1.0)] * 2, [CODES[0]] * 2), "twice"),
+    ],
+)
+def test_occupations_that_are_none_are_refused(table, said):
+    with pytest.raises(InputError, match=said):
+        demand.chain(villages(10.0), figures=demand.figures_at("central"), occupations=table)
+
+
+def test_shares_of_occupations_must_add_up():
+    with pytest.raises(InputError, match=r"add up to 1\.0800, not 1"):
+        demand.chain(villages(10.0), figures=demand.figures_at("central", {"cadres_share": 0.2}))
+
+
+def test_users_beyond_what_was_observed_are_flagged():
+    figures = demand.figures_at("central")
+    assert demand.outside_band(114, 45_642, figures=figures) == ""
+    assert "au-dessous" in demand.outside_band(10, 45_642, figures=figures)
+    assert "au-dessus" in demand.outside_band(530, 45_642, figures=figures)
+
+
+@given(mean=st.floats(0, 60))
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+def test_seats_suffice_on_the_peak_and_one_less_would_not(mean):
+    seats = demand.peak_seats(mean, days_a_week=5, peak_factor=1)
+    assert poisson.cdf(seats, mean) >= 0.95 - 1e-12
+    assert seats == 0 or poisson.cdf(seats - 1, mean) < 0.95

@@ -733,7 +733,9 @@ def test_assets_are_those_of_the_manifest():
     taken = {entry["name"]: entry for entry in manifest["file"]}
     for name, entry in taken.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"]
-    ours = {"LICENSES.md", "manifest.toml", "carte.html", "carte.css", "carte.js"}
+    ours = {
+        "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "carte.js", "assumptions.csv",
+    }  # fmt: skip
     assert {file.name for file in folder.iterdir()} == {*taken, *ours}
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")
     assert all(

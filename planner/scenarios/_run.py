@@ -141,7 +141,12 @@ def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> Road
 def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return who is to be served, and where."""
     people = demand.residents(territory, cell_m=scenario.demand_cell_m)
-    people = people.assign(users=demand.users(people, per_1000=scenario.users_per_1000))
+    users = demand.users_by_level(
+        people, changes=scenario.changes, per_1000=scenario.users_per_1000
+    )
+    people = people.assign(
+        users=users[scenario.demand_level], **{f"users_{level}": users[level] for level in users}
+    )
     places = candidate_sites.sites(
         territory,
         forced=scenario.forced,
@@ -150,6 +155,7 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         seats=scenario.seats,
         inaccessible=scenario.inaccessible,
         costs=scenario.costs,
+        figures=scenario.figures,
     )
     return people, places.assign(**seated(scenario))
 
@@ -276,8 +282,15 @@ def _use(case: Case, tier: pd.Series) -> dict[str, float]:
         name: float(sum(case.places.loc[site, f"{name}_{one}"] for site, one in new.items()))
         for name in ("invest_eur", "running_eur")
     }
-    users = indicators.users(case.minutes, tier, case.people["users"], decay=case.rules.decay)
-    return {"users": round(users, 2), **money}
+    users = {
+        name: indicators.users(case.minutes, tier, case.people[name], decay=case.rules.decay)
+        for name in ("users", *(f"users_{level}" for level in demand.LEVELS))
+    }
+    door = {
+        f"users_at_door_{level}": float(case.people[f"users_{level}"].sum())
+        for level in demand.LEVELS
+    }
+    return {name: round(value, 2) for name, value in (users | door).items()} | money
 
 
 def _ranges(
@@ -299,7 +312,7 @@ def _other_speeds(case: Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
 
 
 def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:
-    notes = []
+    notes = _demand_notes(case)
     lost = tier.index.intersection(case.minutes.unreachable_destinations)
     if len(lost):
         notes.append(
@@ -324,6 +337,19 @@ def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str,
             "desservis."
         )
     return tuple(notes)
+
+
+def _demand_notes(case: Case) -> list[str]:
+    """Say where users come from assumed occupations, or are beyond what was observed."""
+    users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
+    far = demand.outside_band(users, people, figures=case.scenario.figures)
+    notes = [f"À vérifier : {far}."] if far else []
+    if case.scenario.users_per_1000 is None:
+        notes.append(
+            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
+            "un ordre de grandeur."
+        )
+    return notes
 
 
 def _beyond_km(case: Case) -> float:

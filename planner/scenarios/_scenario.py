@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,10 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from planner import assumptions
 from planner._errors import InputError
 from planner._files import existing_file
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
+from planner.demand import DemandLevel, figures_at
 from planner.network import PROFILES
 from planner.rules import Decay, Objective
 
@@ -45,9 +47,14 @@ class Scenario(BaseModel):
     objective
         ``service``, ``cost``, ``minutes``, ``worst`` or ``fairness``: what is optimised first; see
         :func:`planner.coverage.solve`.
-    users_per_1000, user_days_a_week, peak_factor
-        Users to be expected per 1,000 inhabitants where a site is at the door, days a week they
-        come, and how much more come on the peak day.
+    demand_level
+        ``low``, ``central`` or ``high``: which end of the ranges of who could and would come; see
+        :func:`planner.demand.figures_at`.
+    users_per_1000
+        Users to be expected per 1,000 inhabitants where a site is at the door; worked out from who
+        could telework when left out, see :func:`planner.demand.chain`.
+    user_days_a_week, peak_factor
+        Days a week users come, and how much more come on the peak day.
     decay, decay_half_min, decay_slope_min, use_until_min, decay_steps
         How use fades with minutes; see :class:`planner.rules.Decay`.
     backup_weight
@@ -109,6 +116,9 @@ class Scenario(BaseModel):
         By premises id, the first year it can be had: a table of TOML, or pairs.
     discount_rate
         Of user-days, a year.
+    assumptions
+        Other figures of :mod:`planner.assumptions` that are not the default, by key: a table of
+        TOML, or pairs. A key that the scenario has itself is taken as that key.
 
     Examples
     --------
@@ -122,7 +132,8 @@ class Scenario(BaseModel):
     mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
     structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
     objective: Objective = "service"
-    users_per_1000: float = Field(default=_default("users_per_1000"), ge=0, le=1000)
+    demand_level: DemandLevel = "central"
+    users_per_1000: float | None = Field(default=None, ge=0, le=1000)
     user_days_a_week: float = Field(default=_default("user_days_a_week"), gt=0, le=7)
     peak_factor: float = Field(default=_default("peak_factor"), ge=1, le=5)
     decay: Literal["logistic", "stepwise", "exponential", "binary"] = "logistic"
@@ -182,6 +193,7 @@ class Scenario(BaseModel):
     corpoworking_opening_hours: int = Field(default=800, ge=0, le=100_000)
     available_year: tuple[tuple[str, int], ...] = Field(default=(), strict=False)
     discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
+    assumptions: tuple[tuple[str, float], ...] = Field(default=(), strict=False)
 
     @field_validator("profile")
     @classmethod
@@ -190,7 +202,37 @@ class Scenario(BaseModel):
             raise ValueError(f"no profile {profile!r}; choose one of {', '.join(PROFILES)}")
         return profile
 
-    @field_validator("decay_steps", "available_year", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, content: object) -> object:
+        """Take an assumption that the scenario has a key for as that key."""
+        given = content.get("assumptions") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(given, dict):
+            return content
+        own = {key: value for key, value in given.items() if key in cls.model_fields}
+        both = sorted(key for key in own if key in content)
+        if both:
+            raise ValueError(f"{', '.join(both)}: in the scenario and in its assumptions; keep one")
+        whole = {
+            key: int(value)
+            if cls.model_fields[key].annotation is int and value == int(value)
+            else value
+            for key, value in own.items()
+        }
+        rest = {key: value for key, value in given.items() if key not in own}
+        return {**content, **whole, "assumptions": rest}
+
+    @field_validator("assumptions")
+    @classmethod
+    def _known_figures(cls, pairs: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+        """Refuse what is no assumption, in pydantic's words."""
+        try:
+            assumptions.values(dict(pairs))
+        except InputError as error:
+            raise ValueError(str(error).removeprefix("assumptions: ").removesuffix(".")) from error
+        return tuple(sorted(pairs))
+
+    @field_validator("decay_steps", "available_year", "assumptions", mode="before")
     @classmethod
     def _pairs(cls, pairs: object) -> object:
         """Take a list of pairs, or a table of TOML, as pairs in order."""
@@ -211,6 +253,23 @@ class Scenario(BaseModel):
             kind=self.decay, half_min=self.decay_half_min, slope_min=self.decay_slope_min,
             until_min=self.use_until_min, steps=self.decay_steps,
         )  # fmt: skip
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """Every assumption by key, as this scenario takes it."""
+        return figures_at(self.demand_level, self.changes)
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """The assumptions that are not the default, by key, those with a key of their own too."""
+        own = {
+            key: float(value)
+            for key in DEFAULTS
+            if key in type(self).model_fields
+            and (value := getattr(self, key)) is not None
+            and value != DEFAULTS[key].value
+        }
+        return own | dict(self.assumptions)
 
     @property
     def costs(self) -> dict[str, dict[str, int | None]]:
@@ -259,6 +318,10 @@ def read_scenario(path: Path | str) -> Scenario:
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or made to break us
         raise InputError(f"{path}: not TOML in UTF-8: {error}.") from error
     content.setdefault("name", path.stem)
+    return _validated(content, path)
+
+
+def _validated(content: Mapping[str, object], path: Path | str) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
@@ -266,8 +329,45 @@ def read_scenario(path: Path | str) -> Scenario:
         raise InputError(f"{path}: {faults}.") from error
 
 
+def with_assumptions(scenario: Scenario, changes: Mapping[str, float], *, path: Path) -> Scenario:
+    """Return the scenario with figures that a spreadsheet changes.
+
+    Parameters
+    ----------
+    scenario
+        The numbers.
+    changes
+        Figures by key, see :func:`planner.spreadsheets.read_assumptions`.
+    path
+        The spreadsheet, for messages.
+
+    Returns
+    -------
+    Scenario
+        Its keys that are assumptions, and its other assumptions, as the spreadsheet says.
+
+    Raises
+    ------
+    InputError
+        When the scenario says another figure for the same key, or a figure is out of range.
+    """
+    told = scenario.model_dump(exclude_unset=True)
+    earlier = dict(scenario.assumptions)
+    both = sorted(
+        key
+        for key, value in changes.items()
+        if (key in earlier and earlier[key] != value) or (key in told and told[key] != value)
+    )
+    if both:
+        raise InputError(
+            f"{path}: {', '.join(both)}: the scenario says another figure; keep one of the two."
+        )
+    fresh = {key: value for key, value in changes.items() if key not in told}
+    return _validated({**told, "assumptions": earlier | fresh}, path)
+
+
 def _said(place: tuple[int | str, ...], message: str) -> str:
-    key = ".".join(map(str, place))
+    key = ".".join(map(str, place)) or "scenario"
     if message.startswith("Extra inputs"):
         near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from planner import coverage
-from planner.assumptions import DEFAULTS
 from planner.coverage import Pace, State
 from planner.maps._words import TIERS as TIER_WORDS
 from planner.scenarios._case import Case, longest_min, speeds, times
 
-_DEMANDS = {"basse": "low", "centrale": "value", "haute": "high"}
+_DEMANDS = {"basse": "low", "centrale": "central", "haute": "high"}
 _ASKED_AT_ONCE = 60  # candidates left out for whom reasons are looked for; the most used ones
 
 
@@ -231,8 +230,11 @@ def _states(case: Case) -> dict[str, State]:
             roads, case.scenario, case.people, case.places,
             cutoff_min=longest_min(case.scenario), crow_kph=kph,
         )  # fmt: skip
-    rate = DEFAULTS["users_per_1000"]
-    shares = {said: getattr(rate, key) / rate.value for said, key in _DEMANDS.items()}
+    now = float(case.people["users"].sum())
+    shares = {
+        said: float(case.people[f"users_{level}"].sum()) / now if now > 0 else 1.0
+        for said, level in _DEMANDS.items()
+    }
     return {
         f"{times_said}, demande {said}": State(found, share)
         for times_said, found in sorted(minutes.items())
@@ -248,7 +250,7 @@ def _phases(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         hours_max=scenario.year_hours_max,
         opening_hours=scenario.opening_hours,
         available_year=dict(scenario.available_year),
-        ramp=(DEFAULTS["ramp_year_1"].value, DEFAULTS["ramp_year_2"].value, 1.0),
+        ramp=tuple(scenario.figures[f"ramp_year_{year}"] for year in (1, 2, 3)),
         discount_rate=scenario.discount_rate,
         days_a_week=scenario.user_days_a_week,
     )
