@@ -1,4 +1,4 @@
-"""The command line: `planner plan`, `planner build`."""
+"""The command line: `planner plan`, `planner build`, `planner follow`."""
 
 import io
 import sys
@@ -110,6 +110,51 @@ def plan(
     _summary(result, folder)
     if not result.proven:
         raise typer.Exit(EXIT_NOT_PROVEN)
+
+
+@app.command()
+def follow(
+    plan: Annotated[Path, typer.Argument(help="Dossier d'un plan.")],
+    attendance: Annotated[
+        Path, typer.Argument(help="CSV : site, mois (2027-03), journees, ouverture.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Classeur d'hypothèses réestimées à écrire (.xlsx).")
+    ] = None,
+) -> None:
+    """Compare la fréquentation observée à celle que le plan attendait."""
+    from planner import _format
+    from planner.followup import follow_up, read_attendance
+    from planner.plan import forecast
+    from planner.scenarios import scenario_of
+    from planner.spreadsheets import write_assumptions
+
+    users, told = forecast(plan)
+    scenario = scenario_of(told, path=plan / "plan.json")
+    figures = scenario.figures
+    found = follow_up(read_attendance(attendance), users, figures=figures)
+    shown = Table(title="Fréquentation observée et attendue")
+    for heading in ("Site", "Ouvert", "Mois", "Journées", "Attendues", "Part", ""):
+        right = heading in ("Mois", "Journées", "Attendues", "Part")
+        shown.add_column(heading, justify="right" if right else "left")
+    for site, row in found.sites.iterrows():
+        shown.add_row(
+            _plain(site), row["opened"], str(row["months"]), _format.number(row["days"]),
+            _format.number(row["forecast"]),
+            "" if row["forecast"] == 0 else _format.percent(row["ratio"], decimals=0),
+            "sous la prévision" if row["alert"] else "",
+        )  # fmt: skip
+    console = _console()
+    console.print(shown)
+    now, low, high = (
+        _format.percent(value, decimals=0) for value in (found.ratio, found.low, found.high)
+    )
+    console.print(f"Réseau : {now} de la prévision (de {low} à {high}, à 90 %).")
+    changes = found.changes(figures)
+    for key, value in changes.items():
+        console.print(f"{key} = {_format.number(value, decimals=4)}")
+    if out:
+        console.print(f"Hypothèses : {_plain(write_assumptions(out, scenario.changes | changes))}")
 
 
 @app.command()

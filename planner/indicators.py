@@ -77,12 +77,57 @@ def users(minutes: TravelTimes, tier: pd.Series, expected: pd.Series, *, decay: 
     float
         Users.
     """
+    nearest, _ = nearest_site(minutes, tier)
+    return float(expected.to_numpy() @ decay.share(nearest))
+
+
+def users_by_site(
+    minutes: TravelTimes, tier: pd.Series, expected: pd.Series, *, decay: Decay
+) -> pd.Series:
+    """Return the users of each open site, everyone going to the nearest.
+
+    Parameters
+    ----------
+    minutes, tier, expected, decay
+        As in :func:`users`; the sum over the sites is what it returns.
+
+    Returns
+    -------
+    Series
+        Users by site, in the order of `tier`.
+    """
+    nearest, site = nearest_site(minutes, tier)
+    come = expected.to_numpy(float) * decay.share(nearest)
+    some = site >= 0
+    found = np.bincount(site[some], come[some], len(minutes.destinations))
+    return pd.Series(found, index=minutes.destinations).reindex(tier.index)
+
+
+def nearest_site(minutes: TravelTimes, tier: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return minutes to the nearest open site, and which it is.
+
+    Parameters
+    ----------
+    minutes, tier
+        As in :func:`covered`.
+
+    Returns
+    -------
+    tuple[ndarray, ndarray]
+        By demand point: minutes, infinite where none is reached; position of the site among the
+        destinations, -1 where none is. Among sites as near, the first by id.
+    """
     opened = minutes.destinations.isin(tier.index)
     pairs = minutes.minutes.tocoo()
     kept = opened[pairs.coords[1]]
+    row, column, time = pairs.coords[0][kept], pairs.coords[1][kept], pairs.data[kept]
+    rank = np.argsort(np.argsort(minutes.destinations.to_numpy().astype(str), kind="stable"))
+    order = np.lexsort((rank[column], time, row))
+    first = order[np.flatnonzero(np.diff(row[order], prepend=-1))]
     nearest = np.full(len(minutes.origins), np.inf)
-    np.minimum.at(nearest, pairs.coords[0][kept], pairs.data[kept])
-    return float(expected.to_numpy() @ decay.share(nearest))
+    site = np.full(len(minutes.origins), -1)
+    nearest[row[first]], site[row[first]] = time[first], column[first]
+    return nearest, site
 
 
 def by_commune(

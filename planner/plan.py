@@ -15,7 +15,7 @@ import pandas as pd
 
 from planner import _format, demand, maps
 from planner._errors import InputError
-from planner._files import replacing, safe_cell
+from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
@@ -51,7 +51,7 @@ class Plan:
         Every number the plan was asked with.
     sites
         Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
-        geometry (points, EPSG:4326).
+        users, geometry (points, EPSG:4326).
     communes
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
@@ -256,6 +256,35 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         )
 
 
+def forecast(folder: Path | str) -> tuple[pd.Series, dict[str, Any]]:
+    """Return the users that a plan on disk expects at its sites, and what it was asked with.
+
+    Parameters
+    ----------
+    folder
+        That a plan was saved into.
+
+    Returns
+    -------
+    tuple[Series, dict]
+        Users by site id; the scenario as JSON holds it.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no plan, or one of another format.
+    """
+    path = existing_file(Path(folder) / "plan.json", what="plan")
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        content = {found["format"]: found}[FORMAT]
+        users = {str(site["id"]): float(site["users"]) for site in content["sites"]}
+        scenario = dict(content["scenario"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: no plan of this version ({error}). Run planner plan.") from error
+    return pd.Series(users, dtype=float), scenario
+
+
 def _sites_csv(plan: Plan) -> str:
     sites = plan.sites
     mesh = _format.minutes(plan.scenario.mesh_min)
@@ -273,6 +302,7 @@ def _sites_csv(plan: Plan) -> str:
             ],
             "places (hypothèse)": sites["seats"],
             f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
+            "usagers attendus (hypothèse)": sites["users"].round(1),
             "longitude": sites.geometry.x.round(6),
             "latitude": sites.geometry.y.round(6),
             "temps": [_times_word(plan)] * len(sites),

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from planner import cli, coverage, scenarios
 from planner._errors import TimeLimit
-from planner.plan import FILES
+from planner.plan import FILES, forecast
+from planner.spreadsheets import read_assumptions
 from planner.territory._model import LAYERS
 
 DATA = Path(__file__).parent.parent / "data"
@@ -405,3 +406,34 @@ def test_ctrl_c_stops_a_run_that_is_under_way(tmp_path):
     assert said == ""
     assert "Traceback" not in complaint
     assert list(tmp_path.iterdir()) == []
+
+
+# Follow-up
+
+
+def test_attendance_is_held_against_the_plan_and_take_up_goes_into_the_next_one(call, tmp_path):
+    shipped("saone-beaujolais").save(tmp_path / "plan")
+    users = shipped("saone-beaujolais").sites["users"]
+    site = users.idxmax()
+    seen = round(0.5 * users[site] * 45 / 12, 1)
+    rows = f"site;mois;journees;ouverture\n{site};2031-02;{str(seen).replace('.', ',')};2027-01\n"
+    (tmp_path / "suivi.csv").write_text(rows, encoding="utf-8")
+    code, said, complaint = call("follow", "plan", "suivi.csv", "--out", "h.xlsx")
+    assert (code, complaint) == (0, "")
+    assert "50\N{NO-BREAK SPACE}% de la prévision" in said
+    assert "telework_use_share = 0,01" in said
+    changes = read_assumptions(tmp_path / "h.xlsx")
+    assert changes["telework_use_share"] == pytest.approx(0.01, rel=0.02)
+    code, said, _ = call("plan", "saone-beaujolais", "--assumptions", "h.xlsx", "--out", "next")
+    assert code == 0
+    again, _ = forecast(tmp_path / "next")
+    assert again.sum() == pytest.approx(users.sum() / 2, rel=0.05)
+
+
+def test_follow_refuses_a_folder_that_holds_no_plan(refused, tmp_path):
+    (tmp_path / "suivi.csv").write_text("site;mois;journees;ouverture\n", encoding="utf-8")
+    refused("follow", "rien", "suivi.csv", said=["plan.json"])
+    (tmp_path / "plan").mkdir()
+    for content in ("{", "[]", '{"format": "other"}', '{"format": "planner-plan-1"}'):
+        (tmp_path / "plan" / "plan.json").write_text(content, encoding="utf-8")
+        refused("follow", "plan", "suivi.csv", said=["no plan of this version"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from instances import instances, shipped
 
 from planner import indicators
 from planner.candidates import TIERS
+from planner.rules import Decay
 from planner.travel import TravelTimes
 
 POINTS, SITES = pd.Index(["p0", "p1", "p2"]), pd.Index(["s0", "s1"])
@@ -110,3 +113,32 @@ def test_a_share_is_one_exactly_where_all_are_covered(rows):
         assert row["share_all"] == 1
         assert 0 <= row["share_some"] <= 1
         assert (row["share_some"] == 1) == (row["covered_some"] == row["residents"])
+
+
+def test_users_go_to_the_nearest_site_and_fade_with_the_minutes():
+    decay = Decay(kind="stepwise", steps=((5.0, 1.0), (12.0, 0.5)), until_min=12)
+    found = indicators.users_by_site(MINUTES, TIER, PEOPLE, decay=decay)
+    assert list(found.items()) == [("s1", 2.5 + 4.0 / 2), ("s0", 1.0)]
+    assert found.sum() == indicators.users(MINUTES, TIER, PEOPLE, decay=decay)
+
+
+def test_of_sites_as_near_the_first_by_id_has_the_users():
+    alike = times([[5, 5], [5, 5], [np.inf, 5]])
+    _, site = indicators.nearest_site(alike, TIER)
+    assert site.tolist() == [0, 0, 1]
+    turned = replace(alike, minutes=alike.minutes[:, [1, 0]], destinations=SITES[::-1])
+    _, site = indicators.nearest_site(turned, TIER)
+    assert SITES[::-1][site].tolist() == ["s0", "s0", "s1"]
+
+
+def test_nobody_comes_where_nothing_is_open():
+    nearest, site = indicators.nearest_site(MINUTES, TIER[:0])
+    assert np.isinf(nearest).all()
+    assert (site == -1).all()
+    assert indicators.users(MINUTES, TIER[:0], PEOPLE, decay=Decay()) == 0
+
+
+@pytest.mark.parametrize("name", ["liechtenstein", "saone-beaujolais"])
+def test_users_of_the_sites_are_those_of_the_network(name):
+    plan = shipped(name)
+    assert plan.sites["users"].sum() == pytest.approx(plan.indicators["users"], abs=0.2)

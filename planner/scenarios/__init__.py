@@ -1,7 +1,13 @@
 """A scenario holds every number; a run turns a territory and a scenario into a plan."""
 
 from planner.scenarios._run import StageProgress, road_lines, run
-from planner.scenarios._scenario import Scenario, read_scenario, with_assumptions, with_studies
+from planner.scenarios._scenario import (
+    Scenario,
+    read_scenario,
+    scenario_of,
+    with_assumptions,
+    with_studies,
+)
 from planner.scenarios._studies import StudyTable
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     "read_scenario",
     "road_lines",
     "run",
+    "scenario_of",
     "with_assumptions",
     "with_studies",
 ]

@@ -228,6 +228,9 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
+        "users": indicators.users_by_site(
+            case.minutes, tier, case.people["users"], decay=case.rules.decay
+        ).round(2),
     }
     return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
 

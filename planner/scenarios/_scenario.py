@@ -329,6 +329,24 @@ def _validated(content: Mapping[str, object], path: Path | str) -> Scenario:
         raise InputError(f"{path}: {faults}.") from error
 
 
+def scenario_of(content: Mapping[str, object], *, path: Path) -> Scenario:
+    """Return the scenario that a plan on disk was asked with.
+
+    Parameters
+    ----------
+    content
+        As JSON holds it.
+    path
+        Of the plan, for messages.
+
+    Raises
+    ------
+    InputError
+        When it is no scenario of this version.
+    """
+    return _validated(content, path)
+
+
 def with_assumptions(scenario: Scenario, changes: Mapping[str, float], *, path: Path) -> Scenario:
     """Return the scenario with figures that a spreadsheet changes.
 
