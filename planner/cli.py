@@ -17,6 +17,7 @@ from planner._errors import PlannerError
 if TYPE_CHECKING:
     from planner.plan import Plan
     from planner.scenarios import StudyTable
+    from planner.scores import Weights
 
 _ON_TERMINAL = ("pareto", "phasage-annees")  # studies narrow enough to be read there
 EXIT_FAILED, EXIT_NOT_PROVEN, EXIT_INTERRUPTED = 1, 3, 130
@@ -63,11 +64,15 @@ def plan(
         Path | None,
         typer.Option(help="Classeur d'hypothèses modifiées (hypotheses.xlsx d'un plan)."),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="CSV d'un atelier : groupe, critere, contre, importance (1 à 9)."),
+    ] = None,
     study: Annotated[
         list[str] | None,
         typer.Option(
-            help="Étude à joindre : pareto, alternatives, reasons, robustness, phases, ou all ; "
-            "peut être répété."
+            help="Étude à joindre : pareto, alternatives, reasons, robustness, phases, scores, ou "
+            "all ; peut être répété."
         ),
     ] = None,
     overwrite: Annotated[
@@ -89,6 +94,10 @@ def plan(
 
         changes = read_assumptions(assumptions)
         settings = scenarios.with_assumptions(settings, changes, path=assumptions)
+    if weights:
+        from planner.scores import read_judgements
+
+        settings = scenarios.with_weights(settings, _judged(read_judgements(weights)))
     home = territories.read(territory)
     suffix = f"-{slug(settings.name)}" if scenario else ""
     folder = out or Path(f"plan-{slug(home.name)}{suffix}")
@@ -273,6 +282,17 @@ def _demand_table(result: "Plan") -> Table:
         )  # fmt: skip
     shown.caption = f"Lieux ruraux observés : {low} à {high} pour 1 000 habitants"
     return shown
+
+
+def _judged(weights: "Weights") -> "Weights":
+    """Say which groups judge in a circle, and go on."""
+    from planner import _format
+
+    for group in weights.doubtful:
+        ratio = _format.number(weights.consistency[group], decimals=2)
+        said = f"Jugements peu cohérents, à revoir avec le groupe {group} (ratio {ratio})."
+        _console(stderr=True).print(_plain(said), style="yellow")
+    return weights
 
 
 def _print_study(console: Console, name: str, study: "StudyTable", folder: Path) -> None:

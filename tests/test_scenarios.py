@@ -15,7 +15,8 @@ from planner._errors import Infeasible, InputError
 from planner.assumptions import DEFAULTS, table
 from planner.cli import _STAGES
 from planner.network import PROFILES
-from planner.scenarios import road_lines, with_assumptions, with_studies
+from planner.scenarios import road_lines, with_assumptions, with_studies, with_weights
+from planner.scores import given as weighed
 
 NUMBERS = [
     name for name, kind in Scenario.model_fields.items() if kind.annotation in {int, float}
@@ -81,6 +82,7 @@ def test_every_key_is_read(read):
         "mini_opening_hours": 30, "corpoworking_opening_hours": 600,
         "available_year": [["h-69002", 2]], "discount_rate": 0.04, "demand_level": "high",
         "assumptions": [["co2_kg_km", 0.15], ["rebound", 0.0]],
+        "weights": [["élus", [["habitants", 3.0], ["relais", 1.0]]]],
     }  # fmt: skip
     assert set(other) == set(Scenario.model_fields)
     text = "\n".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in other.items())
@@ -96,7 +98,7 @@ def test_years_of_premises_are_a_table_of_toml(read):
 
 def test_studies_are_asked_for_by_name():
     assert with_studies(Scenario(), ["phases", "pareto"]).studies == ("pareto", "phases")
-    assert len(with_studies(Scenario(), ["all"]).studies) == 5
+    assert len(with_studies(Scenario(), ["all"]).studies) == 6
     with pytest.raises(InputError, match="no study front; choose of pareto"):
         with_studies(Scenario(), ["front"])
 
@@ -426,3 +428,50 @@ def test_assumptions_move_users_and_costs():
     assert low.indicators["users"] == low.indicators["users_low"]
     said = more.assumptions().set_index("clé")
     assert said.loc["telework_use_share", "statut"] == "modifié"
+
+
+# Workshops
+
+
+def test_weights_of_groups_are_tables_of_toml(read):
+    scenario = read(
+        '[weights."élus"]\nrelais = 1\nhabitants = 3\n[weights.usagers]\nservices = 2\n'
+    )
+    assert scenario.weights == (
+        ("usagers", (("services", 2.0),)),
+        ("élus", (("habitants", 3.0), ("relais", 1.0))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[weights."élus"]\nwifi = 1\n', "no criterion wifi; known: habitants"),
+        ('[weights."élus"]\nhabitants = 0\n', "one above 0"),
+        ("[weights]\nelus = 3\n", "weights"),
+    ],
+)
+def test_weights_that_weigh_nothing_are_refused(read, text, said):
+    with pytest.raises(InputError, match=said):
+        read(text)
+
+
+def test_candidates_are_ranked_by_what_groups_weigh(home):
+    plan = run(home, Scenario(studies=("scores",), weights=(("élus", (("habitants", 1.0),)),)))
+    rows = plan.studies["classement"].rows
+    assert rows["rang"].tolist() == list(range(1, len(rows) + 1))
+    assert rows["habitants"].is_monotonic_decreasing
+    assert rows["note"].tolist() == rows["note, élus"].tolist()
+    assert set(plan.sites.index) <= set(rows["identifiant"])
+    chosen = set(rows.loc[rows["dans le plan"] == "oui", "identifiant"])
+    assert chosen == set(plan.sites.index)
+
+
+def test_judgements_of_a_workshop_become_weights():
+    weights = weighed({"élus": {"habitants": 3, "relais": 1}})
+    scenario = with_weights(Scenario(mesh_min=8), weights)
+    assert scenario.mesh_min == 8
+    assert scenario.studies == ("scores",)
+    assert scenario.weights == (("élus", (("habitants", 0.75), ("relais", 0.25))),)
+    with pytest.raises(InputError, match="no criterion wifi"):
+        with_weights(Scenario(), weighed({"élus": {"wifi": 1}}))

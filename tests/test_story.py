@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _format _html sources territory assumptions spreadsheets network "
     "travel routes isochrones demand candidates rules coverage certificate indicators ledger "
-    "mobility risk followup maps plan scenarios cli"
+    "mobility risk scores followup maps plan scenarios cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500

@@ -15,7 +15,7 @@ from planner.candidates import TIERS
 from planner.coverage import Pace, State
 from planner.rules import Rules
 
-ALL = ("pareto", "alternatives", "reasons", "robustness", "phases")
+ALL = ("pareto", "alternatives", "reasons", "robustness", "phases", "scores")
 
 
 def repeatable(examples):
@@ -268,7 +268,7 @@ def test_every_rule_and_every_study_at_once_on_a_shipped_territory(studied, tmp_
     assert studied.certificate.gap["mesh"] == 0
     folder = studied.save(tmp_path / "plan")
     names = {"pareto", "alternatives", "alternatives-sites", "raisons", "ecartes", "robustesse",
-             "phasage", "phasage-annees"}  # fmt: skip
+             "phasage", "phasage-annees", "classement"}  # fmt: skip
     assert names == set(studied.studies)
     told = json.loads((folder / "plan.json").read_text("utf-8"))["studies"]
     for name in names:

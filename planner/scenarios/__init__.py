@@ -7,8 +7,9 @@ from planner.scenarios._scenario import (
     scenario_of,
     with_assumptions,
     with_studies,
+    with_weights,
 )
-from planner.scenarios._studies import StudyTable
+from planner.scenarios._table import StudyTable
 
 __all__ = [
     "Scenario",
@@ -20,4 +21,5 @@ __all__ = [
     "scenario_of",
     "with_assumptions",
     "with_studies",
+    "with_weights",
 ]

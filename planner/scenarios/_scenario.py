@@ -23,8 +23,9 @@ from planner.candidates import TIERS
 from planner.demand import DemandLevel, figures_at
 from planner.network import PROFILES
 from planner.rules import Decay, Objective
+from planner.scores import CRITERIA, Weights, given
 
-Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases"]
+Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases", "scores"]
 _MOST_SITES, _MOST_SEATS = 10_000, 100_000
 _MOST_EUR = 10**11
 
@@ -103,7 +104,7 @@ class Scenario(BaseModel):
         Relative distance of value and bound that is good enough; 0 asks for a proof.
     studies
         What to work out beside the plan: any of ``pareto``, ``alternatives``, ``reasons``,
-        ``robustness``, ``phases``.
+        ``robustness``, ``phases``, ``scores``.
     pareto_points
         Points of the front of coverage against cost.
     alternatives, alternatives_within
@@ -116,6 +117,9 @@ class Scenario(BaseModel):
         By premises id, the first year it can be had: a table of TOML, or pairs.
     discount_rate
         Of user-days, a year.
+    weights
+        By group of a workshop, what it weighs, by criterion: tables of TOML, or pairs; all criteria
+        alike when left out. See :data:`planner.scores.CRITERIA`.
     assumptions
         Other figures of :mod:`planner.assumptions` that are not the default, by key: a table of
         TOML, or pairs. A key that the scenario has itself is taken as that key.
@@ -193,6 +197,7 @@ class Scenario(BaseModel):
     corpoworking_opening_hours: int = Field(default=800, ge=0, le=100_000)
     available_year: tuple[tuple[str, int], ...] = Field(default=(), strict=False)
     discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
+    weights: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = Field(default=(), strict=False)
     assumptions: tuple[tuple[str, float], ...] = Field(default=(), strict=False)
 
     @field_validator("profile")
@@ -222,6 +227,23 @@ class Scenario(BaseModel):
         rest = {key: value for key, value in given.items() if key not in own}
         return {**content, **whole, "assumptions": rest}
 
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(
+        cls, pairs: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+    ) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+        """Refuse what weighs nothing, or no criterion, in pydantic's words."""
+        groups = {group: dict(rows) for group, rows in pairs}
+        strange = sorted({name for rows in groups.values() for name in rows} - set(CRITERIA))
+        if strange:
+            raise ValueError(f"no criterion {', '.join(strange)}; known: {', '.join(CRITERIA)}")
+        if groups:
+            try:
+                given(groups)
+            except InputError as error:
+                raise ValueError(str(error).removesuffix(".")) from error
+        return pairs
+
     @field_validator("assumptions")
     @classmethod
     def _known_figures(cls, pairs: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
@@ -232,13 +254,11 @@ class Scenario(BaseModel):
             raise ValueError(str(error).removeprefix("assumptions: ").removesuffix(".")) from error
         return tuple(sorted(pairs))
 
-    @field_validator("decay_steps", "available_year", "assumptions", mode="before")
+    @field_validator("decay_steps", "available_year", "assumptions", "weights", mode="before")
     @classmethod
     def _pairs(cls, pairs: object) -> object:
         """Take a list of pairs, or a table of TOML, as pairs in order."""
-        if isinstance(pairs, dict):
-            return tuple(sorted(pairs.items()))
-        return tuple(map(tuple, pairs)) if isinstance(pairs, list) else pairs
+        return _as_pairs(pairs)
 
     @model_validator(mode="after")
     def _curve(self) -> "Scenario":
@@ -291,6 +311,13 @@ class Scenario(BaseModel):
     def seats(self) -> dict[str, int]:
         """Seats by tier."""
         return {tier: int(getattr(self, f"{tier}_seats")) for tier in TIERS}
+
+
+def _as_pairs(value: object) -> object:
+    """Return tables and lists of TOML as tuples, tables in the order of their keys."""
+    if isinstance(value, dict):
+        return tuple((key, _as_pairs(rest)) for key, rest in sorted(value.items()))
+    return tuple(map(_as_pairs, value)) if isinstance(value, list | tuple) else value
 
 
 def read_scenario(path: Path | str) -> Scenario:
@@ -392,6 +419,29 @@ def _said(place: tuple[int | str, ...], message: str) -> str:
         return f"unknown key {key}; {hint}"
     message = message.removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}"
+
+
+def with_weights(scenario: Scenario, weights: Weights) -> Scenario:
+    """Return the scenario with what the groups of a workshop weigh, and the study that uses it.
+
+    Parameters
+    ----------
+    scenario
+        The numbers.
+    weights
+        From :func:`planner.scores.read_judgements`.
+
+    Raises
+    ------
+    InputError
+        When a criterion is none.
+    """
+    table = {
+        str(group): {str(name): round(float(value), 12) for name, value in row.items()}
+        for group, row in weights.weights.iterrows()
+    }
+    content = {**scenario.model_dump(exclude_unset=True), "weights": table}
+    return with_studies(_validated(content, "weights"), ["scores"])
 
 
 def with_studies(scenario: Scenario, names: Sequence[str]) -> Scenario:

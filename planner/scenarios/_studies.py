@@ -1,40 +1,18 @@
 """What is asked beside the plan, as tables: front, alternatives, reasons, robustness, years."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from planner import coverage
 from planner.coverage import Pace, State
 from planner.maps._words import TIERS as TIER_WORDS
 from planner.scenarios._case import Case, longest_min, speeds, times
+from planner.scenarios._ranking import ranked
+from planner.scenarios._table import StudyTable, yes
 
 _DEMANDS = {"basse": "low", "centrale": "central", "haute": "high"}
 _ASKED_AT_ONCE = 60  # candidates left out for whom reasons are looked for; the most used ones
-
-
-@dataclass(frozen=True, eq=False)
-class StudyTable:
-    """One table of a study.
-
-    Attributes
-    ----------
-    title
-        For readers.
-    rows
-        Its columns are named for readers; ready to be written.
-    note
-        How sure it is, in words.
-    seconds
-        Time the study took; never written.
-    """
-
-    title: str
-    rows: pd.DataFrame
-    note: str
-    seconds: float
 
 
 def studies(
@@ -62,6 +40,7 @@ def studies(
         "reasons": _reasons,
         "robustness": _robustness,
         "phases": _phases,
+        "scores": ranked,
     }
     asked = [name for name in makers if name in case.scenario.studies]
     found: dict[str, StudyTable] = {}
@@ -94,8 +73,8 @@ def _pareto(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             "part (%)": (100 * table["residents"] / total).round(2),
             "au plus (%)": (100 * table["most_residents"] / total).round(2),
             "sites": table["sites"],
-            "prouvé": _yes(table["proven"]),
-            "coude": _yes(table["knee"]),
+            "prouvé": yes(table["proven"]),
+            "coude": yes(table["knee"]),
             "identifiants": [", ".join(point.tier.index) for point in front.points],
         }
     )
@@ -120,7 +99,7 @@ def _alternatives(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             "plan": ["optimum", *(f"variante {n}" for n in range(1, len(found.tiers)))],
             **{_goal_words(str(name)): found.goals[name].round(2) for name in found.goals},
             "sites différents de l’optimum": found.different,
-            "le plus différent possible": _yes([True, *found.proven]),
+            "le plus différent possible": yes([True, *found.proven]),
             "identifiants": [", ".join(one.index) for one in found.tiers],
         }
     )
@@ -130,7 +109,7 @@ def _alternatives(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             "identifiant": found.sites.index,
             "nom": names.reindex(found.sites.index).to_numpy(),
             "plans qui l’ouvrent": found.sites["plans"].to_numpy(),
-            "sûr": _yes(found.sites["sure"]),
+            "sûr": yes(found.sites["sure"]),
         }
     ).sort_values(["plans qui l’ouvrent", "identifiant"], ascending=[False, True])
     share = f"{100 * scenario.alternatives_within:g} %"
@@ -157,7 +136,7 @@ def _reasons(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             rows["niveau"] = [TIER_WORDS[one].one for one in frame["tier"]]
         for name, said in columns.items():
             values = frame[name]
-            rows[said] = _yes(values) if values.dtype == bool else values.to_numpy()
+            rows[said] = yes(values) if values.dtype == bool else values.to_numpy()
         return pd.DataFrame(rows)
 
     lost = {
@@ -294,7 +273,3 @@ def _goal_words(name: str) -> str:
         "minutes": "minutes d’habitants",
         "fairness": "plus petite part communale",
     }.get(name, name)
-
-
-def _yes(values: Sequence[bool] | pd.Series) -> list[str]:
-    return ["oui" if value else "non" for value in np.asarray(values, bool)]
