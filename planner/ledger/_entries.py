@@ -16,6 +16,7 @@ from planner.ledger._formulas import (
     Floats,
     check_figures,
     check_sites,
+    coordination_eur,
     investment_eur,
     ramp_shares,
     running_eur,
@@ -204,24 +205,8 @@ def _coordinated(
 ) -> pd.DataFrame:
     january = MONTHS * (np.arange(1, years + 1) - vacancy_year)
     vacant = np.clip(vacancy_months - january, 0, MONTHS) * (january >= 0)
-    pay = coordination_eur(figures)
-    return _network("epci", "coordination", cents(pay * (1 - vacant / MONTHS)))
-
-
-def coordination_eur(figures: Mapping[str, float]) -> float:
-    """Return what the coordination of the network costs the EPCI in a year.
-
-    Parameters
-    ----------
-    figures
-        Assumptions by key.
-
-    Returns
-    -------
-    float
-        Euros.
-    """
-    return figures["coordination_fte"] * figures["fte_eur_year"]
+    pay = coordination_eur(figures) * (1 - vacant / MONTHS)
+    return _network("epci", "coordination", cents(pay))
 
 
 def _fabrique(
@@ -455,7 +440,7 @@ def running_order(
     )
     whole = pd.DataFrame(0, index=pd.Index([""], name="site"), columns=own.columns)
     result = pd.concat([whole, own])
-    paid = int(cents(np.array([coordination_eur(figures)]))[0]) if len(sites) else 0
+    paid = int(cents(coordination_eur(figures))) if len(sites) else 0
     result.insert(0, "coordination", [paid] + [0] * len(own))
     costs = result[["coordination", *RUNNING]].sum(axis=1)
     return result.assign(balance=result["revenue"] - costs).astype(np.int64)

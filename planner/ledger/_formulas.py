@@ -283,6 +283,22 @@ def running_eur(sites: pd.DataFrame, users: Floats, *, figures: Figures) -> dict
     }
 
 
+def coordination_eur(figures: Figures) -> Floats:
+    """Return what the coordination of the network costs the EPCI in a year.
+
+    Parameters
+    ----------
+    figures
+        Assumptions by key: numbers, or columns of drawn ones.
+
+    Returns
+    -------
+    NDArray
+        Euros.
+    """
+    return np.asarray(figures["coordination_fte"] * figures["fte_eur_year"], np.float64)
+
+
 def ramp_shares(
     sites: pd.DataFrame,
     *,

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
-from planner.ledger._entries import coordination_eur
 from planner.ledger._formulas import (
     RUNNING,
     USED,
     Floats,
     check_figures,
     check_sites,
+    coordination_eur,
     paying_users,
     revenue_per_user_eur,
     running_eur,
@@ -86,7 +86,7 @@ def break_even(
     users = table["users"].to_numpy(float)
     fixed, margin = _fixed_and_margin(table, figures)
     seated = paying_users(table, np.full(len(table), math.inf), figures=figures)
-    shared = coordination_eur(figures) if len(sites) else 0.0
+    shared = float(coordination_eur(figures)) if len(sites) else 0.0
     extra = salary if stance == "salary" else 0.0
     asked = stance != "service"
     target = asked * np.append(fixed.sum() + shared + extra, fixed + extra)
