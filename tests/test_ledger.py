@@ -382,8 +382,10 @@ def test_the_ledger_invests_what_every_site_costs_and_nothing_twice(sites, asked
         ({"tier": "kiosk"}, r"tier: one of structuring, mini, corpoworking \(not so in s0, s1"),
         ({"commune": 1012}, "commune: a code, as text"),
         ({"seats": 2.5}, "seats: a whole number"),
-        ({"users": np.nan}, "users: a number, 0 or more"),
-        ({"users": -1}, "users: a number, 0 or more"),
+        ({"users": np.nan}, "users: a number, 0 to"),
+        ({"users": -1}, "users: a number, 0 to 10,000,000"),
+        ({"seats": 10_001}, "seats: a whole number, 0 to 10,000"),
+        ({"status": "Existing"}, "status: one of existing, forced, candidate"),
         ({"opening_year": 0}, "opening_year: a whole number, 1 or more"),
         ({"rented": "no"}, "rented: True or False"),
     ],
@@ -425,6 +427,13 @@ def test_figures_that_are_missing_or_cannot_be_are_refused():
         ledger.entries(ONE_OF_EACH, figures=lacking)
     with pytest.raises(InputError, match="fte_eur_year"):
         ledger.entries(ONE_OF_EACH, figures=dict(FIGURES) | {"fte_eur_year": float("nan")})
+
+
+def test_figures_that_are_no_numbers_or_in_another_unit_are_refused():
+    with pytest.raises(InputError, match="fte_eur_year='dear'"):
+        ledger.entries(ONE_OF_EACH, figures=dict(FIGURES) | {"fte_eur_year": "dear"})
+    with pytest.raises(InputError, match="an amount above 1,000,000,000,000 €"):
+        ledger.entries(ONE_OF_EACH, figures=values({"fte_eur_year": 1e300}))
 
 
 @pytest.mark.parametrize("options", [{"stance": "profit"}, {"salary_eur_year": -1.0}])

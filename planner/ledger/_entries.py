@@ -27,6 +27,7 @@ PAYERS = ("commune", "epci", "state", "users")
 GRANTS = ("fabrique", "reconquete")
 COLUMNS = ("year", "payer", "commune", "site", "account", "cents")
 _CENTS = 100
+_MOST_EUR = 10**12
 
 
 def entries(
@@ -134,11 +135,20 @@ def cents(euros: Floats) -> Longs:
     NDArray
         Whole numbers.
 
+    Raises
+    ------
+    InputError
+        When an amount is too large to be one.
+
     Examples
     --------
     >>> cents(np.array([0.125, -1.0])).tolist()
     [12, -100]
     """
+    if np.any(np.abs(euros) > _MOST_EUR):
+        raise InputError(
+            f"ledger: an amount above {_MOST_EUR:,} €; look for a figure in another unit."
+        )
     return np.asarray(np.rint(euros * _CENTS), np.int64)
 
 

@@ -43,6 +43,8 @@ Figures = Mapping[str, float] | Mapping[str, Floats] | Mapping[str, float | Floa
 INVESTMENT = ("fit-out", "equipment")
 RUNNING = ("animation", "fees to hosts", "fluids", "paid users", "rent")
 MONTHS, WEEKS = 12, 52
+STATUSES = ("existing", "forced", "candidate")
+_MOST_SEATS, _MOST_USERS = 10_000, 10_000_000  # of a site; so that cents stay whole numbers
 _LEAST_DAYS = 1e-9  # a week; so that nobody's presence divides by nothing
 
 USED = (
@@ -87,12 +89,17 @@ def check_figures(figures: Mapping[str, float], keys: Collection[str]) -> dict[s
         most = 1.0 if key in _SHARES else math.inf
         if key not in figures:
             faults.append(f"no {key}")
-        elif not 0 <= figures[key] <= most or math.isinf(figures[key]):
+        elif not _figure(figures[key], most=most):
             wanted = "a share, 0 to 1" if key in _SHARES else "a number, 0 or more"
             faults.append(f"{key}={figures[key]!r}: {wanted}")
     if faults:
         raise InputError(f"assumptions: {'; '.join(faults)}. Start from assumptions.values().")
     return {key: float(figures[key]) for key in keys}
+
+
+def _figure(value: object, *, most: float) -> bool:
+    """Return whether a figure is a number between 0 and `most`."""
+    return isinstance(value, int | float) and 0 <= value <= most and math.isfinite(value)
 
 
 def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
@@ -102,9 +109,9 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
     ----------
     sites
         Open sites: index id (text); tier, commune (code), seats, users (once known to all).
-        Where given: opening_year (from 1; 1), status (``existing`` costs no investment;
-        ``candidate``), kind (of premises; a mini-cowork of no kind is in a shop), rented (whether
-        the EPCI pays a rent; False).
+        Where given: opening_year (from 1; 1), status (``existing``, which costs no investment,
+        ``forced``, or ``candidate``), kind (of premises; a mini-cowork of no kind is in a shop),
+        rented (whether the EPCI pays a rent; False).
 
     Returns
     -------
@@ -120,6 +127,7 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
     missing = [name for name in ("tier", "commune", "seats", "users") if name not in sites]
     if missing:
         raise InputError(f"sites: no column {', '.join(missing)}. Add what is missing.")
+    status = _column(sites, "status", "candidate")
     table = pd.DataFrame(
         {
             "tier": sites["tier"].to_numpy(object),
@@ -127,7 +135,7 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
             "seats": pd.to_numeric(sites["seats"], errors="coerce").to_numpy(float),
             "users": pd.to_numeric(sites["users"], errors="coerce").to_numpy(float),
             "opening_year": _column(sites, "opening_year", 1),
-            "existing": _column(sites, "status", "candidate") == "existing",
+            "existing": status == "existing",
             "shop": np.isin(_column(sites, "kind", "general").astype(str), sorted(SHOPS)),
             "rented": _column(sites, "rented", default=False),
         },
@@ -141,9 +149,12 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
         ],
         f"tier: one of {', '.join(TIERS)}": ~table["tier"].isin(TIERS),
         "commune: a code, as text": [not isinstance(c, str) or not c for c in table["commune"]],
-        "seats: a whole number, 0 or more": ~_whole(table["seats"].to_numpy(), least=0),
-        "users: a number, 0 or more": ~((table["users"] >= 0) & (table["users"] < math.inf)),
+        f"seats: a whole number, 0 to {_MOST_SEATS:,}": ~(
+            _whole(table["seats"].to_numpy(), least=0) & (table["seats"] <= _MOST_SEATS)
+        ),
+        f"users: a number, 0 to {_MOST_USERS:,}": ~table["users"].between(0, _MOST_USERS),
         "opening_year: a whole number, 1 or more": ~_whole(year, least=1),
+        f"status: one of {', '.join(STATUSES)}": ~pd.Series(status).isin(STATUSES),
         "rented: True or False": [not isinstance(r, bool | np.bool_) for r in table["rented"]],
     }
     faults = [
