@@ -3,6 +3,7 @@
 import io
 import sys
 import unicodedata
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from planner.scenarios import StudyTable
     from planner.scores import Weights
 
-_ON_TERMINAL = ("pareto", "phasage-annees")  # studies narrow enough to be read there
+# Studies narrow enough to be read on a terminal.
+_ON_TERMINAL = ("pareto", "phasage-annees", "budget", "mobilite", "risque")
+_WHOLE_FROM = 1000  # from here on, cents say nothing
 EXIT_FAILED, EXIT_NOT_PROVEN, EXIT_INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
@@ -40,6 +43,7 @@ _STAGES = {
     "indicators": "Couverture",
     "ranges": "Autres vitesses",
     "studies": "Études",
+    "accounts": "Budget, trajets, risque",
     "files": "Écriture",
 }
 
@@ -229,7 +233,7 @@ def _summary(result: "Plan", folder: Path) -> None:
         console.print(f"{label} : [bold]{value}[/bold]{f' ({doubt})' if doubt else ''}")
     console.print(_demand_table(result))
     console.print(result.proof)
-    for name, study in result.studies.items():
+    for name, study in {**result.accounts, **result.studies}.items():
         _print_study(console, name, study, folder)
     for note in result.notes:
         console.print(_plain(note), style="yellow")
@@ -304,10 +308,21 @@ def _print_study(console: Console, name: str, study: "StudyTable", folder: Path)
             numeric = study.rows[label].dtype.kind in "if"
             shown.add_column(_plain(label), justify="right" if numeric else "left")
         for row in study.rows[labels].itertuples(index=False):
-            shown.add_row(*map(_plain, row))
+            shown.add_row(*map(_shown, row))
         console.print(shown)
     file = _plain(folder / f"{name}.csv")
     console.print(f"{_plain(study.title)} : {_plain(study.note)} ({file})", soft_wrap=True)
+
+
+def _shown(value: object) -> str:
+    """Return a cell as a terminal shows it: numbers in French, without false precision."""
+    from planner import _format
+
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return _plain(value)
+    number = float(value)
+    whole = number == round(number) or abs(number) >= _WHOLE_FROM
+    return _format.number(number, decimals=0 if whole else 2)
 
 
 def _console(*, stderr: bool = False) -> Console:

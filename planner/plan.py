@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from planner import _format, demand, maps
+from planner import _format, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
@@ -27,15 +27,21 @@ from planner.spreadsheets import assumptions_sheet
 if TYPE_CHECKING:
     from planner.scenarios import Scenario, StudyTable
 
-FILES = ("plan.json", "sites.csv", "communes.csv", "carte.html", "hypotheses.xlsx")
+ACCOUNTS = (
+    "budget", "budget-communes", "exploitation", "mobilite", "risque", "risque-sites",
+    "risque-hypotheses",
+)  # fmt: skip
+FILES = (
+    "plan.json", "sites.csv", "communes.csv", "carte.html", "hypotheses.xlsx",
+    *(f"{name}.csv" for name in ACCOUNTS),
+)  # fmt: skip
 FORMAT = "planner-plan-1"
 _USED = (
-    *demand.USED, "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
+    *demand.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
+    "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
     "corpoworking_sites_max", "structuring_seats", "mini_seats", "corpoworking_seats",
-    "bourg_min_population", "decay_half_min", "decay_slope_min", "use_until_min", "seat_m2",
-    "fit_out_eur_m2", "new_fit_out_eur_m2", "seat_equipment_eur", "mini_seat_eur",
-    "mini_place_eur", "mini_fee_eur_month", "animation_fte", "fte_eur_year", "fluids_eur_m2_year",
-    "walk_kph", "max_snap_m", "crow_kph", "crow_road_ratio",
+    "bourg_min_population", "decay_half_min", "decay_slope_min", "use_until_min", "walk_kph",
+    "max_snap_m", "crow_kph", "crow_road_ratio",
 )  # fmt: skip
 
 
@@ -61,7 +67,7 @@ class Plan:
     roads
         Lines with their class (highway), or None where times are estimates.
     ledger
-        Money by payer, commune and year; None until the territory has costs.
+        Money by payer, commune and year, see :func:`planner.ledger.entries`.
     indicators
         Headline figures by name.
     ranges
@@ -87,6 +93,8 @@ class Plan:
         By stage of the run; never written, as outputs are the same bytes every time.
     studies
         Tables of what was asked beside the plan, by the name of their file.
+    accounts
+        Tables of money, trips and risk, by the name of their file, as `ACCOUNTS`.
     """
 
     territory: str
@@ -108,7 +116,8 @@ class Plan:
     notes: tuple[str, ...] = field(repr=False)
     estimated: bool
     seconds: Mapping[str, float] = field(repr=False)
-    ledger: pd.DataFrame | None = field(default=None, repr=False)
+    ledger: pd.DataFrame = field(repr=False)
+    accounts: "Mapping[str, StudyTable]" = field(repr=False)
     studies: "Mapping[str, StudyTable]" = field(default_factory=dict, repr=False)
 
     @property
@@ -211,11 +220,16 @@ class Plan:
         folder = Path(folder)
         check_folder(folder, overwrite=overwrite)
         texts = (_json(self), _sites_csv(self), _communes_csv(self), self.map())
-        contents = [*map(str.encode, texts), assumptions_sheet(self.scenario.changes)]
+        tables = {name: self.accounts[name] for name in ACCOUNTS}
+        contents = [
+            *map(str.encode, texts),
+            assumptions_sheet(self.scenario.changes),
+            *(_study_csv(self, table) for table in tables.values()),
+        ]
         files = dict(zip(FILES, contents, strict=True))
-        for name, study in sorted(self.studies.items()):
-            columns = {str(label): study.rows[label].to_list() for label in study.rows}
-            files[f"{name}.csv"] = _csv(columns).encode()
+        files |= {
+            f"{name}.csv": _study_csv(self, self.studies[name]) for name in sorted(self.studies)
+        }
         try:
             with contextlib.ExitStack() as last_comes_first:
                 for name, content in files.items():
@@ -224,6 +238,11 @@ class Plan:
         except OSError as error:
             raise InputError(f"{folder}: could not be written ({error}).") from error
         return folder
+
+
+def _study_csv(plan: Plan, study: "StudyTable") -> bytes:
+    columns = {str(label): study.rows[label].to_list() for label in study.rows}
+    return _csv(columns | {"temps": [_times_word(plan)] * len(study.rows)}).encode()
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -392,10 +411,8 @@ def _json(plan: Plan) -> str:
             "independent": list(certificate.independent),
         },
         "assumptions": plan.assumptions().to_dict("records"),
-        "studies": {
-            name: {"title": study.title, "note": study.note, "rows": _plain_rows(study.rows)}
-            for name, study in sorted(plan.studies.items())
-        },
+        "accounts": _told(plan.accounts),
+        "studies": _told(plan.studies),
         "sites": _records(plan.sites),
         "communes": _records(plan.communes),
         "sources": plan.sources.to_dict("records"),
@@ -403,6 +420,13 @@ def _json(plan: Plan) -> str:
         "notes": list(plan.notes),
     }
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _told(tables: "Mapping[str, StudyTable]") -> dict[str, Any]:
+    return {
+        name: {"title": table.title, "note": table.note, "rows": _plain_rows(table.rows)}
+        for name, table in sorted(tables.items())
+    }
 
 
 def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """From a territory and a scenario to a plan: the line, stage by stage."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +17,11 @@ from planner.candidates import TIERS
 from planner.maps._words import KINDS
 from planner.network import RoadNetwork
 from planner.plan import Plan
+from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, longest_min, seated, speeds, times
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._studies import studies
+from planner.scenarios._table import StudyTable
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -86,6 +88,8 @@ def run(
     if scenario.studies:
         with clock.stage("studies") as report:
             found = studies(case, solution.tier, report=report)
+    with clock.stage("accounts"):
+        money = accounts(case, solution.tier, year=_opening_years(found))
     return Plan(
         territory=territory.name,
         title=territory.title,
@@ -95,7 +99,7 @@ def run(
         isochrones=areas,
         outside=people[~served["mesh"]].to_crs(4326),
         roads=None if roads is None else road_lines(roads),
-        indicators=figures,
+        indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
         certificate=proof,
@@ -107,7 +111,17 @@ def run(
         estimated=case.minutes.estimated,
         seconds=clock.seconds,
         studies=found,
+        ledger=money.ledger,
+        accounts=money.tables,
     )
+
+
+def _opening_years(found: Mapping[str, StudyTable]) -> dict[str, int]:
+    """Return the year in which each site opens, where the study of phasing was asked for."""
+    if "phasage" not in found:
+        return {}
+    rows = found["phasage"].rows
+    return dict(zip(rows["identifiant"], rows["année d’ouverture"].astype(int), strict=True))
 
 
 class _Clock:
@@ -347,6 +361,10 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
+    if any(said is not None for costs in case.scenario.costs.values() for said in costs.values()):
+        notes.append(
+            "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
+        )
     if case.scenario.users_per_1000 is None:
         notes.append(
             "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "

@@ -117,6 +117,9 @@ class Scenario(BaseModel):
         By premises id, the first year it can be had: a table of TOML, or pairs.
     discount_rate
         Of user-days, a year.
+    grants, vacancy_months
+        Budget: grants that are counted on (``fabrique``, ``reconquete``), and months of the first
+        year in which nobody coordinates the network.
     weights
         By group of a workshop, what it weighs, by criterion: tables of TOML, or pairs; all criteria
         alike when left out. See :data:`planner.scores.CRITERIA`.
@@ -197,6 +200,8 @@ class Scenario(BaseModel):
     corpoworking_opening_hours: int = Field(default=800, ge=0, le=100_000)
     available_year: tuple[tuple[str, int], ...] = Field(default=(), strict=False)
     discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
+    grants: tuple[Literal["fabrique", "reconquete"], ...] = Field(default=(), strict=False)
+    vacancy_months: int = Field(default=0, ge=0, le=12)
     weights: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = Field(default=(), strict=False)
     assumptions: tuple[tuple[str, float], ...] = Field(default=(), strict=False)
 
