@@ -192,12 +192,23 @@ def _misplaced(frame: pd.DataFrame, *, ids: str, codes: str) -> Iterator[str]:
         place = f"{i}: lon {lon:g}, lat {lat:g}"
         if abs(lon) > 180 or abs(lat) > 90:  # noqa: PLR2004 - the degrees of the Earth
             yield f"{place} are not degrees. Give WGS84 longitude and latitude, not metres."
-        elif _is_metropolitan(code) and not _in_france(lon, lat):
-            swapped = " lon and lat are swapped: exchange them." if _in_france(lat, lon) else ""
+        elif is_metropolitan(code) and not in_metropolitan_france(lon, lat):
+            swapped = (
+                " lon and lat are swapped: exchange them."
+                if in_metropolitan_france(lat, lon)
+                else ""
+            )
             yield f"{place} is outside France.{swapped or ' Correct the position.'}"
 
 
-def _is_metropolitan(code: str) -> bool:
+def is_metropolitan(code: str) -> bool:
+    """Return whether a code is that of a commune of metropolitan France.
+
+    Examples
+    --------
+    >>> is_metropolitan("2A004"), is_metropolitan("97101"), is_metropolitan("r42")
+    (True, False, False)
+    """
     return code[0].isdigit() and not code.startswith(("97", "98"))
 
 
@@ -211,10 +222,17 @@ def is_metropolitan_france(codes: pd.Index) -> bool:
     >>> is_metropolitan_france(pd.Index(["01001", "97101"]))
     False
     """
-    return all(_is_metropolitan(str(code)) for code in codes)
+    return all(is_metropolitan(str(code)) for code in codes)
 
 
-def _in_france(lon: float, lat: float) -> bool:
+def in_metropolitan_france(lon: float, lat: float) -> bool:
+    """Return whether a position is in the box of metropolitan France.
+
+    Examples
+    --------
+    >>> in_metropolitan_france(4.6, 46.1), in_metropolitan_france(46.1, 4.6)
+    (True, False)
+    """
     west, south, east, north = _METROPOLITAN_FRANCE
     return west <= lon <= east and south <= lat <= north
 
