@@ -75,3 +75,35 @@ def as_zip(**members):
         for name, content in members.items():
             archive.writestr(name.replace("__", "."), content)
     return packed.getvalue()
+
+
+def cells(side=200):
+    """Return the corners (x, y) in EPSG:3035 of the squares around the two communes."""
+    x0, y0, x1, y1 = GRID_BOX
+    return [(x, y) for y in range(y0, y1, side) for x in range(x0, x1, side)]
+
+
+GRID_BOX = (3_919_000, 2_578_000, 3_925_000, 2_583_000)
+
+
+def filosofi(edition=2019, *, side=200):
+    """Return the rows of a Filosofi edition: three residents and a bit in every square."""
+    rows = []
+    for number, (x, y) in enumerate(cells(side)):
+        name, km = f"CRS3035RES{side}mN{y}E{x}", f"{y // 1000 * 1000}E{x // 1000 * 1000}"
+        km = f"CRS3035RES1000mN{km}"
+        imputed = number % 4 == 0
+        people = 3.5 if imputed else 4.0
+        if edition == 2019 and side == 200:
+            row = {"idcar_200m": name, "idcar_1km": km, "i_est_200": int(imputed)}
+            row |= {"i_est_1km": 1, "lcog_geo": "01900,01901", "ind": people, "men": 1.0}
+        elif edition == 2019:
+            row = {"idcar_1km": name, "i_est_1km": int(imputed), "lcog_geo": "01900", "ind": people}
+        elif edition == 2017:
+            row = {"Idcar_200m": name, "I_est_200": int(imputed), "lcog_geo": "01900"}
+            row |= {"Ind": people, "Men": 1.0}
+        else:
+            row = {"IdINSPIRE": name, "Id_carr1km": km, "I_est_cr": int(imputed), "Depcom": "01900"}
+            row |= {"Men": 1.0, "Ind": people}
+        rows.append(row)
+    return rows
