@@ -107,3 +107,64 @@ def filosofi(edition=2019, *, side=200):
             row |= {"Men": 1.0, "Ind": people}
         rows.append(row)
     return rows
+
+
+PLACES = (  # id, lon, lat, tags
+    (101, 4.812, 46.216, {"place": "village", "name": "Bourg-d’Œuf"}),
+    (102, 4.813, 46.216, {"shop": "bakery", "name": "Boulangerie <b>Œuf</b>"}),
+    (103, 4.845, 46.215, {"amenity": "cafe", "name": "Café du Col"}),
+    (104, 4.900, 46.215, {"shop": "bakery", "name": "Chez le voisin"}),
+)
+
+
+def osm_xml(*, remark=""):
+    """Return a small OpenStreetMap file: a road through both communes, houses, a few places."""
+    ways = []
+    road = range(1, 14)
+    nodes = [
+        f'<node id="{i}" version="1" lat="46.2155" lon="{4.79 + i * 0.006:.4f}"/>' for i in road
+    ]
+    ways.append((1, list(road), {"highway": "secondary", "name": "Route du Col"}))
+    ways.append((2, [3, 102], {"highway": "residential"}))
+    for i, lon, lat, tags in PLACES:
+        inner = "".join(f'<tag k="{k}" v="{_xml(v)}"/>' for k, v in tags.items())
+        nodes.append(f'<node id="{i}" version="1" lat="{lat}" lon="{lon}">{inner}</node>')
+    for number in range(8):
+        lon, lat = 4.806 + number * 0.006, 46.214
+        corners = [(lon, lat), (lon + 2e-4, lat), (lon + 2e-4, lat + 1e-4), (lon, lat + 1e-4)]
+        first = 201 + 4 * number
+        for i, (x, y) in enumerate(corners, start=first):
+            nodes.append(f'<node id="{i}" version="1" lat="{y:.5f}" lon="{x:.5f}"/>')
+        ways.append((10 + number, [*range(first, first + 4), first], {"building": "house"}))
+    body = "".join(nodes)
+    for i, refs, tags in ways:
+        members = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+        inner = "".join(f'<tag k="{k}" v="{v}"/>' for k, v in tags.items())
+        body += f'<way id="{i}" version="1">{members}{inner}</way>'
+    tail = f"<remark>{remark}</remark>" if remark else ""
+    text = f'<?xml version="1.0" encoding="UTF-8"?><osm version="0.6">{body}{tail}</osm>'
+    return text.encode()
+
+
+def _xml(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+def replies(**changes):
+    """Return what each service answers, by path, for a whole and truthful run."""
+    base = f"/epcis/{SIREN}"
+    return {
+        base: as_json({"nom": TITLE, "code": SIREN}),
+        f"{base}/communes": as_json(communes()),
+        "/overpass": osm_xml(),
+        "/filosofi.zip": as_zip(grid__csv=as_csv(filosofi())),
+    } | changes
+
+
+def servers(address):
+    """Return the addresses that send every source to one server."""
+    return {
+        "communes": address,
+        "osm": f"{address}/overpass",
+        "filosofi": f"{address}/filosofi.zip",
+    }

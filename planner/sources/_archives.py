@@ -29,6 +29,10 @@ _CHUNK = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 
 
+class NeedsPackageError(InputError):
+    """The file may be sound: reading it takes a package that is not installed."""
+
+
 class Member(NamedTuple):
     """One file unpacked: the name it had, and where it is now."""
 
@@ -131,7 +135,7 @@ def _from_7z(
     try:
         import py7zr  # noqa: PLC0415 - an extra: only those with a 7z need it
     except ImportError as error:
-        raise InputError(
+        raise NeedsPackageError(
             f"{path}: reading 7z takes one more package: pip install 'planner[sevenzip]'. Or "
             "unpack it by hand, and give the file that was inside."
         ) from error

@@ -184,6 +184,37 @@ def cached(
     return receipt
 
 
+def kept_or_made(path: Path, make: Callable[[Path], object], *, origin: str) -> Receipt:
+    """Return a file of the cache that is worked out from another, made if it is not sound.
+
+    Parameters
+    ----------
+    path
+        The file; its name should tell what it was made of.
+    make
+        Writes it where it is told.
+    origin
+        What it is made of, for the note.
+
+    Returns
+    -------
+    Receipt
+        Where it is; `url` is the origin.
+    """
+
+    def refuse(_: Path) -> None:
+        raise InputError("it has no note")
+
+    kept = _kept(path, refuse)
+    if kept is not None:
+        return kept
+    with replacing(path) as temporary:
+        make(temporary)
+        receipt = Receipt(path, origin, digest(temporary), "")
+        _write_note(receipt)
+    return receipt
+
+
 def note_path(path: Path) -> Path:
     """Return where the note of a file of the cache is.
 

@@ -6,6 +6,7 @@ any of their names, in any case, and every cell is text until a column is asked 
 """
 
 import codecs
+import contextlib
 import csv
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import pyogrio
 
 from planner._errors import InputError
 from planner._tables import listed
-from planner.sources._archives import Member
+from planner.sources._archives import Member, NeedsPackageError, opened
 
 SUFFIXES = (".csv", ".gpkg", ".parquet")
 """The kinds of file read, by their ending; anything else is read as CSV."""
@@ -111,6 +112,40 @@ def found(
             f"{listed(header, longest=40) or 'none'}."
         )
     return Table(where, member.path, kind, {o: t for o, t in names.items() if t}, header)
+
+
+@contextlib.contextmanager
+def tables_of(
+    path: Path | str,
+    *,
+    what: str,
+    columns: Mapping[str, Sequence[str]],
+    optional: Sequence[str] = (),
+) -> Iterator[list[Table]]:
+    """Give the tables of a publisher's file, plain or packed, for the time of the block.
+
+    Parameters and errors are those of `found`.
+    """
+    with opened(path, suffixes=SUFFIXES, what=what) as members:
+        yield [found(m, path, what=what, columns=columns, optional=optional) for m in members]
+
+
+def checked(
+    path: Path,
+    *,
+    what: str,
+    columns: Mapping[str, Sequence[str]],
+    optional: Sequence[str] = (),
+) -> None:
+    """Refuse a file that is not such a table, by its headers; parameters are those of `found`.
+
+    A file that only lacks a package to be read is not refused: it can be kept until there is one.
+    """
+    with (
+        contextlib.suppress(NeedsPackageError),
+        tables_of(path, what=what, columns=columns, optional=optional),
+    ):
+        pass
 
 
 def chunks(table: Table) -> Iterator[pd.DataFrame]:
@@ -254,7 +289,7 @@ def _parquet(path: Path, where: str) -> Any:  # noqa: ANN401 - pyarrow has no ty
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra: only those with a Parquet need it
     except ImportError as error:
-        raise InputError(
+        raise NeedsPackageError(
             f"{where}: reading Parquet takes one more package: pip install 'planner[parquet]'. Or "
             "give the CSV of the same edition."
         ) from error

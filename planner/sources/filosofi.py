@@ -20,9 +20,8 @@ import shapely
 
 from planner._errors import InputError
 from planner._tables import listed
-from planner.sources._archives import Member, opened
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
-from planner.sources._national import SUFFIXES, Table, chunks, found, numbers
+from planner.sources._national import Table, checked, chunks, numbers, tables_of
 
 URL = "https://www.insee.fr/fr/statistiques/fichier/7655475/Filosofi2019_carreaux_200m_csv.zip"
 SOURCE = "Insee, Filosofi"
@@ -35,6 +34,8 @@ _COLUMNS = {
 }
 # Of several identifiers in one file, the first is the finest; the last column is 1 where INSEE
 # imputed the values, and a file may lack it.
+_OPTIONAL = ("imputed",)
+_WHAT = "Filosofi grid"
 _CRS = "EPSG:3035"
 _CELL_ID = r"^CRS(\d+)RES(\d+)m?N(\d+)E(\d+)$"
 _SHARE_DECIMALS = 3
@@ -101,9 +102,7 @@ def fetch(
 
 def check(path: Path) -> None:
     """Refuse a file that holds no grid: its list of members and its header are read, no more."""
-    with opened(path, suffixes=SUFFIXES, what="Filosofi grid") as members:
-        for member in members:
-            _table(member, path)
+    checked(path, what=_WHAT, columns=_COLUMNS, optional=_OPTIONAL)
 
 
 def read(path: Path | str, communes: gpd.GeoDataFrame) -> Grid:
@@ -133,8 +132,7 @@ def read(path: Path | str, communes: gpd.GeoDataFrame) -> Grid:
     """
     shapes = communes.geometry.to_crs(_CRS)
     box = tuple(shapes.total_bounds)
-    with opened(path, suffixes=SUFFIXES, what="Filosofi grid") as members:
-        tables = [_table(member, Path(path)) for member in members]
+    with tables_of(path, what=_WHAT, columns=_COLUMNS, optional=_OPTIONAL) as tables:
         parts = [part for table in tables for part in _cells(table, box)]
     cells = pd.concat(parts) if parts else pd.DataFrame()
     cells = cells[cells["residents"] > 0] if parts else cells
@@ -178,10 +176,6 @@ def _cells(table: Table, box: tuple[float, ...]) -> Iterator[pd.DataFrame]:
         cells["residents"] = numbers(kept, "residents", table)
         cells["imputed"] = numbers(kept, "imputed", table) if "imputed" in kept else math.nan
         yield cells
-
-
-def _table(member: Member, path: Path) -> Table:
-    return found(member, path, what="Filosofi grid", columns=_COLUMNS, optional=["imputed"])
 
 
 def _placed(cells: pd.DataFrame, shapes: gpd.GeoSeries) -> pd.DataFrame:

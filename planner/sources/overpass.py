@@ -203,9 +203,21 @@ def _request(server: str, query: str) -> Request:
     return Request(server, _BY_HAND, {"data": query})
 
 
-def _bounds(box: Box) -> str:
-    """Return a box as Overpass writes it: south, west, north, east."""
+def checked_box(box: Box) -> Box:
+    """Return a box in degrees, or refuse it.
+
+    Examples
+    --------
+    >>> checked_box((4.5, 46.0, 4.6, 46.1))
+    (4.5, 46.0, 4.6, 46.1)
+    """
     west, south, east, north = box
     if not (-_EAST <= west < east <= _EAST and -_NORTH <= south < north <= _NORTH):
         raise InputError(f"box {box}: give west, south, east, north in degrees, in this order.")
+    return box
+
+
+def _bounds(box: Box) -> str:
+    """Return a box as Overpass writes it: south, west, north, east."""
+    west, south, east, north = checked_box(box)
     return f"{south},{west},{north},{east}"

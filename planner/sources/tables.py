@@ -7,6 +7,8 @@ populations    name, population, [code, year, source]
 communes       code, name, population, lon, lat, [point_source]
 residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE grid cells
 premises       id, name, kind, commune, lon, lat, status, source
+flows          home, work (commune codes), workers: who lives here and works there
+jobs           code, jobs, workers: jobs of each commune, and residents who have one
 sources        name (of an input), [what, source, licence, date, note]
 ============== ==================================================================================
 
@@ -22,7 +24,10 @@ import pandas as pd
 
 from planner._tables import Column, read_csv, refuse
 
-INPUTS = ("roads", "populations", "communes", "residents", "premises")
+INPUTS = (
+    *("roads", "populations", "communes", "contours", "residents", "premises"),
+    *("flows", "jobs"),
+)
 """The inputs a territory can be built from, by the names the register gives them."""
 
 KINDS = (
@@ -163,6 +168,52 @@ def read_premises(path: Path | str) -> pd.DataFrame:
     frame["source"] = [" – ".join(part for part in note if part) for note in notes]
     frame["status"] = [_status(text) for text in frame["status"]]
     return frame
+
+
+def read_flows(path: Path | str) -> pd.DataFrame:
+    """Read commuters by commune of home and of work.
+
+    Returns
+    -------
+    DataFrame
+        Columns home, work (codes), workers (float: weights of a survey are not whole), sorted by
+        home, then work.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file: also a pair that appears twice.
+    """
+    columns = {"home": Column("code"), "work": Column("code"), "workers": Column("number", low=0)}
+    frame = read_csv(path, what="flows", columns=columns)
+    twice = frame[frame.duplicated(["home", "work"])]
+    refuse(
+        str(path),
+        [
+            f"{home} to {work}: on several rows. Add them up."
+            for home, work in zip(twice["home"], twice["work"], strict=True)
+        ],
+    )
+    return frame.sort_values(["home", "work"], ignore_index=True)
+
+
+def read_jobs(path: Path | str) -> pd.DataFrame:
+    """Read the jobs of each commune, and its residents who have one.
+
+    Returns
+    -------
+    DataFrame
+        Index code, sorted; columns jobs, workers (floats).
+
+    Raises
+    ------
+    InputError
+        With every fault of the file.
+    """
+    number = Column("number", low=0)
+    columns = {"code": Column("code"), "jobs": number, "workers": number}
+    frame = read_csv(path, what="jobs", columns=columns, key="code")
+    return frame.set_index("code").sort_index()
 
 
 def read_sources(path: Path | str) -> pd.DataFrame:
