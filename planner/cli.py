@@ -1,4 +1,4 @@
-"""The command line: `planner plan`, `planner build`, `planner follow`."""
+"""The command line: `planner plan`, `fetch`, `build`, `follow`."""
 
 import io
 import sys
@@ -13,12 +13,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from planner._errors import PlannerError
+from planner._errors import InputError, PlannerError
 
 if TYPE_CHECKING:
     from planner.plan import Plan
     from planner.scenarios import StudyTable
     from planner.scores import Weights
+    from planner.territory import Territory
 
 # Studies narrow enough to be read on a terminal.
 _ON_TERMINAL = ("pareto", "phasage-annees", "budget", "mobilite", "risque")
@@ -45,6 +46,15 @@ _STAGES = {
     "studies": "Études",
     "accounts": "Budget, trajets, risque",
     "files": "Écriture",
+}
+
+
+_SOURCES = {
+    "communes": "Communes",
+    "filosofi": "Carreaux habités",
+    "osm": "OpenStreetMap",
+    "crop": "Découpe des routes",
+    "build": "Construction",
 }
 
 
@@ -171,7 +181,7 @@ def follow(
 
 
 @app.command()
-def build(
+def build(  # noqa: PLR0913 - one option a kind of file
     out: Annotated[Path, typer.Argument(help="Dossier du territoire à créer.")],
     title: Annotated[str, typer.Option(help="Nom du territoire pour les lecteurs.")],
     pbf: Annotated[Path | None, typer.Option(help="Fichier OpenStreetMap.")] = None,
@@ -179,8 +189,15 @@ def build(
         Path | None, typer.Option(help="CSV : population des communes d'OpenStreetMap.")
     ] = None,
     communes: Annotated[Path | None, typer.Option(help="CSV des communes.")] = None,
+    contours: Annotated[
+        Path | None, typer.Option(help="JSON d'API Géo : communes et leurs contours.")
+    ] = None,
     residents: Annotated[Path | None, typer.Option(help="CSV des carreaux habités.")] = None,
     premises: Annotated[Path | None, typer.Option(help="CSV des lieux.")] = None,
+    flows: Annotated[
+        Path | None, typer.Option(help="CSV : actifs par commune de résidence et de travail.")
+    ] = None,
+    jobs: Annotated[Path | None, typer.Option(help="CSV : emplois par commune.")] = None,
     sources: Annotated[
         Path | None,
         typer.Option(help="CSV du registre : éditeur, licence, date de chaque fichier."),
@@ -198,11 +215,89 @@ def build(
         pbf=pbf,
         populations=populations,
         communes=communes,
+        contours=contours,
         residents=residents,
         premises=premises,
+        flows=flows,
+        jobs=jobs,
         sources=sources,
         overwrite=overwrite,
     )
+    _built(home, out)
+
+
+@app.command()
+def fetch(
+    siren: Annotated[str, typer.Argument(help="SIREN de l'EPCI, neuf chiffres.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Dossier du territoire ; par défaut, du nom de l'EPCI.")
+    ] = None,
+    pbf: Annotated[
+        Path | None,
+        typer.Option(help="Fichier OpenStreetMap à découper (Geofabrik), au lieu d'Overpass."),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(help="SOURCE=FICHIER téléchargé à la main ; peut être répété."),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="PLANNER_SERVERS", help="SOURCE=ADRESSE d'un autre serveur ; peut être répété."
+        ),
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(help="Dossier des téléchargements, gardés d'une fois à l'autre.")
+    ] = Path("planner-cache"),
+    buffer_km: Annotated[
+        float, typer.Option(help="Kilomètres de routes prises autour des communes.")
+    ] = 15.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remplacer un territoire existant.")
+    ] = False,
+) -> None:
+    """Construit le territoire d'un EPCI à partir des données ouvertes."""
+    from planner import territory as territories
+    from planner._files import slug
+
+    with _progress() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(source: str, done: int, total: int) -> None:
+            if source not in tasks:
+                tasks[source] = bars.add_task(_SOURCES.get(source, source), total=total or None)
+            bars.update(tasks[source], completed=done, total=total or None)
+
+        home = territories.fetch(
+            siren,
+            out,
+            cache=cache,
+            pbf=pbf,
+            files=_pairs(file, "--file"),
+            servers=_pairs(server, "--server"),
+            buffer_km=buffer_km,
+            progress=report,
+            overwrite=overwrite,
+        )
+    _built(home, out or Path(slug(home.title)))
+    missing = home.sources[
+        (home.sources["sha256"] == "") & (home.sources["status"] == "assumption")
+    ]
+    for note in missing["note"]:
+        _console().print(_plain(note), style="yellow", soft_wrap=True)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """Return what an option gives by source, or refuse what is not SOURCE=VALUE."""
+    pairs = [text.partition("=") for text in given or []]
+    wrong = ["".join(pair) for pair in pairs if not (pair[0] and pair[2])]
+    if wrong:
+        raise InputError(f"{option} {wrong[0]} : écrire {option} SOURCE=VALEUR.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _built(home: "Territory", out: Path) -> None:
+    """Say what a territory that was built holds."""
     _console().print(
         f"{_plain(home.title)} : {len(home.communes)} communes, {len(home.residents)} points "
         f"habités, {len(home.premises)} lieux, dans {_plain(out)}"

@@ -1,4 +1,4 @@
-"""Roads from an Overpass server, whole or not at all.
+"""Roads and places from an Overpass server, whole or not at all.
 
 Overpass says ``200 OK`` when it ran out of time or memory and puts a remark beside the part it
 managed; proxies say ``200 OK`` with a page of HTML. Neither is ever taken for a road network, and
@@ -6,23 +6,22 @@ nothing partial or empty is stored: what lies on disk afterwards is the whole an
 there before.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree as ET
-
-import requests
+from typing import NoReturn
+from xml.parsers import expat
 
 from planner._errors import InputError, NetworkError
-from planner._files import replacing
+from planner.sources import osm
+from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached, download
 
 SERVER = "https://overpass-api.de/api/interpreter"
-AGENT = "planner (rural coworking site planner)"
-_RETRIED = frozenset((429, 500, 502, 503, 504))
 _EAST, _NORTH = 180, 90  # degrees
 _BY_HAND = (
-    "Download an extract by hand (Geofabrik, or the Overpass site) and give it to "
-    "`planner build --pbf`."
+    "Download an extract by hand (Geofabrik, or the Overpass site) and give it with --pbf to "
+    "`planner fetch` or to `planner build --pbf`."
 )
 
 Box = tuple[float, float, float, float]
@@ -70,65 +69,155 @@ def fetch_roads(
         When the server refused, failed, answered in part, or with something that is no road; the
         message says what it said, and how to go on without it.
     """
+    query = f"[out:xml][timeout:{int(timeout_s)}];(way[highway]({_bounds(box)});>;);out meta qt;"
+    polite = Polite(tries=tries, timeout_s=timeout_s, pause_s=pause_s, sleep=sleep)
+    return download(_request(server, query), path, check=check_answer, polite=polite).path
+
+
+def fetch_territory(
+    inner: Box,
+    outer: Box,
+    folder: Path | str,
+    *,
+    buildings: bool = True,
+    server: str = SERVER,
+    timeout_s: float = 600.0,
+    polite: Polite = POLITE,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Fetch what a territory takes from OpenStreetMap, and keep it in a cache.
+
+    Parameters
+    ----------
+    inner
+        Box of the communes, for premises, places and buildings: west, south, east, north.
+    outer
+        Box of the roads, wide enough for trips through the neighbours.
+    folder
+        The cache. The name of the file says which question it answers.
+    buildings
+        Whether buildings are wanted too, to place residents.
+    server
+        Address of the interpreter.
+    timeout_s
+        Seconds the server may work on the answer.
+    polite
+        How patient to be.
+    progress
+        Told how much has come.
+
+    Returns
+    -------
+    Receipt
+        Where the ``.osm`` file is, and came from.
+
+    Raises
+    ------
+    InputError
+        When a box is no box in degrees.
+    NetworkError
+        As `fetch_roads`.
+    """
+    query = territory_query(inner, outer, buildings=buildings, timeout_s=timeout_s)
+    name = f"osm-{hashlib.sha256(query.encode()).hexdigest()[:12]}.osm"
+    path = Path(folder) / name
+    return cached(
+        _request(server, query), path, check=check_answer, polite=polite, progress=progress
+    )
+
+
+def territory_query(inner: Box, outer: Box, *, buildings: bool, timeout_s: float) -> str:
+    """Return the question `fetch_territory` asks: roads of one box, places of a smaller one.
+
+    Examples
+    --------
+    >>> box = (4.5, 46.0, 4.6, 46.1)
+    >>> text = territory_query(box, box, buildings=False, timeout_s=60)
+    >>> "way[highway](46.0,4.5,46.1,4.6);" in text, "building" in text
+    (True, False)
+    """
+    places = _bounds(inner)
+    kinds = [
+        f'nwr[{key}~"^({"|".join(values)})$"]({places});'
+        for key, values in osm.PREMISES.items()
+        if key != "shop"
+    ]
+    land = "|".join(sorted(osm.WORK_LANDUSE))
+    parts = [
+        f"way[highway]({_bounds(outer)});",
+        f"nwr[shop]({places});",
+        *kinds,
+        f'wr[landuse~"^({land})$"]({places});',
+        f'node[place~"^({"|".join(osm.PLACES)})$"]({places});',
+        *([f"wr[building]({places});"] if buildings else []),
+    ]
+    head = f"[out:xml][timeout:{int(timeout_s)}][maxsize:2000000000];"
+    return f"{head}({''.join(parts)});(._;>;);out meta qt;"
+
+
+def check_answer(path: Path) -> None:
+    """Refuse an answer that is not a whole network: read through once, in little memory.
+
+    Parameters
+    ----------
+    path
+        The answer, as stored.
+
+    Raises
+    ------
+    NetworkError
+        When it is cut, empty, partial (a remark), or no OpenStreetMap data.
+    """
+    seen: set[str] = set()
+    remark: list[str] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        if not seen and name != "osm":
+            foreign()
+        seen.add(name)
+        if name == "remark":
+            parser.CharacterDataHandler = remark.append
+
+    def end(name: str) -> None:
+        if name == "remark":
+            parser.CharacterDataHandler = None
+
+    def foreign(*_: object) -> NoReturn:
+        raise NetworkError("the answer is not OpenStreetMap data.")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = foreign  # Overpass declares none; a bomb of entities would
+    try:
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise NetworkError(f"the answer is cut, or is no OpenStreetMap data ({error}).") from error
+    if "remark" in seen:
+        raise NetworkError(f"answered in part: {''.join(remark).strip()}.")
+    if "way" not in seen:
+        raise NetworkError("no road in this box. Is it the right one?")
+
+
+def _request(server: str, query: str) -> Request:
+    return Request(server, _BY_HAND, {"data": query})
+
+
+def checked_box(box: Box) -> Box:
+    """Return a box in degrees, or refuse it.
+
+    Examples
+    --------
+    >>> checked_box((4.5, 46.0, 4.6, 46.1))
+    (4.5, 46.0, 4.6, 46.1)
+    """
     west, south, east, north = box
     if not (-_EAST <= west < east <= _EAST and -_NORTH <= south < north <= _NORTH):
         raise InputError(f"box {box}: give west, south, east, north in degrees, in this order.")
-    if tries < 1:
-        raise InputError(f"tries={tries!r}: give 1 or more.")
-    query = (
-        f"[out:xml][timeout:{int(timeout_s)}];"
-        f"(way[highway]({south},{west},{north},{east});>;);out meta qt;"
-    )
-    pauses = [pause_s * 2**number for number in range(tries - 1)]
-    answer = _asked(server, query, timeout_s=timeout_s, pauses=pauses, sleep=sleep)
-    _check(answer, server)
-    with replacing(path) as temporary:
-        temporary.write_bytes(answer)
-    return Path(path)
+    return box
 
 
-def _asked(
-    server: str,
-    query: str,
-    *,
-    timeout_s: float,
-    pauses: list[float],
-    sleep: Callable[[float], None],
-) -> bytes:
-    """Return the body of the first answer that is ``200 OK``."""
-    said = ""
-    for pause in [*pauses, None]:
-        try:
-            reply = requests.post(
-                server, data={"data": query}, timeout=timeout_s, headers={"User-Agent": AGENT}
-            )
-        except requests.RequestException as error:
-            said = f"{type(error).__name__}"
-        else:
-            if reply.status_code == requests.codes.ok:
-                return reply.content
-            said = f"HTTP {reply.status_code}"
-            if reply.status_code not in _RETRIED:
-                break
-        if pause is not None:
-            sleep(pause)
-    raise NetworkError(f"{server}: no answer ({said}). {_BY_HAND}")
-
-
-def _check(answer: bytes, server: str) -> None:
-    """Refuse an answer that is not a whole network."""
-    if b"<!ENTITY" in answer:  # no answer of Overpass declares one; a bomb would
-        raise NetworkError(f"{server}: the answer is not OpenStreetMap data. {_BY_HAND}")
-    try:
-        root = ET.fromstring(answer)  # noqa: S314 - entities were refused above
-    except ET.ParseError as error:
-        raise NetworkError(
-            f"{server}: the answer is cut, or is no OpenStreetMap data ({error}). {_BY_HAND}"
-        ) from error
-    if root.tag != "osm":
-        raise NetworkError(f"{server}: the answer is not OpenStreetMap data. {_BY_HAND}")
-    remark = root.findtext("remark")
-    if remark is not None:
-        raise NetworkError(f"{server}: answered in part: {remark.strip()}. {_BY_HAND}")
-    if root.find("way") is None:
-        raise NetworkError(f"{server}: no road in this box. Is it the right one? {_BY_HAND}")
+def _bounds(box: Box) -> str:
+    """Return a box as Overpass writes it: south, west, north, east."""
+    west, south, east, north = checked_box(box)
+    return f"{south},{west},{north},{east}"

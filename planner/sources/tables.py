@@ -7,6 +7,8 @@ populations    name, population, [code, year, source]
 communes       code, name, population, lon, lat, [point_source]
 residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE grid cells
 premises       id, name, kind, commune, lon, lat, status, source
+flows          home, work (commune codes), workers: who lives here and works there
+jobs           code, jobs, workers: jobs of each commune, and residents who have one
 sources        name (of an input), [what, source, licence, date, note]
 ============== ==================================================================================
 
@@ -22,7 +24,10 @@ import pandas as pd
 
 from planner._tables import Column, read_csv, refuse
 
-INPUTS = ("roads", "populations", "communes", "residents", "premises")
+INPUTS = (
+    *("roads", "populations", "communes", "contours", "residents", "premises"),
+    *("flows", "jobs"),
+)
 """The inputs a territory can be built from, by the names the register gives them."""
 
 KINDS = (
@@ -165,6 +170,52 @@ def read_premises(path: Path | str) -> pd.DataFrame:
     return frame
 
 
+def read_flows(path: Path | str) -> pd.DataFrame:
+    """Read commuters by commune of home and of work.
+
+    Returns
+    -------
+    DataFrame
+        Columns home, work (codes), workers (float: weights of a survey are not whole), sorted by
+        home, then work.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file: also a pair that appears twice.
+    """
+    columns = {"home": Column("code"), "work": Column("code"), "workers": Column("number", low=0)}
+    frame = read_csv(path, what="flows", columns=columns)
+    twice = frame[frame.duplicated(["home", "work"])]
+    refuse(
+        str(path),
+        [
+            f"{home} to {work}: on several rows. Add them up."
+            for home, work in zip(twice["home"], twice["work"], strict=True)
+        ],
+    )
+    return frame.sort_values(["home", "work"], ignore_index=True)
+
+
+def read_jobs(path: Path | str) -> pd.DataFrame:
+    """Read the jobs of each commune, and its residents who have one.
+
+    Returns
+    -------
+    DataFrame
+        Index code, sorted; columns jobs, workers (floats).
+
+    Raises
+    ------
+    InputError
+        With every fault of the file.
+    """
+    number = Column("number", low=0)
+    columns = {"code": Column("code"), "jobs": number, "workers": number}
+    frame = read_csv(path, what="jobs", columns=columns, key="code")
+    return frame.set_index("code").sort_index()
+
+
 def read_sources(path: Path | str) -> pd.DataFrame:
     """Read who published each input, under which licence and when.
 
@@ -192,12 +243,23 @@ def _misplaced(frame: pd.DataFrame, *, ids: str, codes: str) -> Iterator[str]:
         place = f"{i}: lon {lon:g}, lat {lat:g}"
         if abs(lon) > 180 or abs(lat) > 90:  # noqa: PLR2004 - the degrees of the Earth
             yield f"{place} are not degrees. Give WGS84 longitude and latitude, not metres."
-        elif _is_metropolitan(code) and not _in_france(lon, lat):
-            swapped = " lon and lat are swapped: exchange them." if _in_france(lat, lon) else ""
+        elif is_metropolitan(code) and not in_metropolitan_france(lon, lat):
+            swapped = (
+                " lon and lat are swapped: exchange them."
+                if in_metropolitan_france(lat, lon)
+                else ""
+            )
             yield f"{place} is outside France.{swapped or ' Correct the position.'}"
 
 
-def _is_metropolitan(code: str) -> bool:
+def is_metropolitan(code: str) -> bool:
+    """Return whether a code is that of a commune of metropolitan France.
+
+    Examples
+    --------
+    >>> is_metropolitan("2A004"), is_metropolitan("97101"), is_metropolitan("r42")
+    (True, False, False)
+    """
     return code[0].isdigit() and not code.startswith(("97", "98"))
 
 
@@ -211,10 +273,17 @@ def is_metropolitan_france(codes: pd.Index) -> bool:
     >>> is_metropolitan_france(pd.Index(["01001", "97101"]))
     False
     """
-    return all(_is_metropolitan(str(code)) for code in codes)
+    return all(is_metropolitan(str(code)) for code in codes)
 
 
-def _in_france(lon: float, lat: float) -> bool:
+def in_metropolitan_france(lon: float, lat: float) -> bool:
+    """Return whether a position is in the box of metropolitan France.
+
+    Examples
+    --------
+    >>> in_metropolitan_france(4.6, 46.1), in_metropolitan_france(46.1, 4.6)
+    (True, False)
+    """
     west, south, east, north = _METROPOLITAN_FRANCE
     return west <= lon <= east and south <= lat <= north
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -13,7 +13,7 @@ from planner._errors import InputError
 from planner._files import digest
 from planner._osm import SUFFIXES, checked_path
 from planner._tables import refuse
-from planner.sources import osm, tables
+from planner.sources import api_geo, osm, tables
 from planner.territory import _checks, _places, _premises, _residents, _write
 from planner.territory._model import GPKG, SOURCE_COLUMNS, TOML, Territory
 from planner.territory._read import read
@@ -25,8 +25,11 @@ _WHAT: Mapping[str, str] = MappingProxyType(
         "roads": "Routes, limites communales, bâtiments, commerces et services",
         "populations": "Population des communes",
         "communes": "Communes : code, population, position du village",
+        "contours": "Communes : code, contour, population, position de la mairie",
         "residents": "Carreaux habités",
         "premises": "Équipements, coworkings et zones d’activité connus",
+        "flows": "Actifs par commune de résidence et de travail",
+        "jobs": "Emplois et actifs occupés par commune",
     }
 )
 
@@ -38,6 +41,7 @@ class _Inputs(NamedTuple):
     extract: osm.Extract | None
     populations: pd.DataFrame | None
     communes: pd.DataFrame | None
+    contours: gpd.GeoDataFrame | None
     cells: pd.DataFrame | None
     premises: pd.DataFrame | None
     origins: pd.DataFrame | None
@@ -50,26 +54,30 @@ class _Built(NamedTuple):
     notes: Mapping[str, str]
 
 
-def build(
+def build(  # noqa: PLR0913 - one option a kind of file
     out: Path | str,
     *,
     title: str,
     pbf: Path | str | None = None,
     populations: Path | str | None = None,
     communes: Path | str | None = None,
+    contours: Path | str | None = None,
     residents: Path | str | None = None,
     premises: Path | str | None = None,
+    flows: Path | str | None = None,
+    jobs: Path | str | None = None,
     sources: Path | str | None = None,
     overwrite: bool = False,
 ) -> Territory:
     """Build a territory's folder from local files.
 
     Communes come either from `pbf` and `populations` (boundaries of OpenStreetMap, inhabitants
-    of the table, which also says which communes make the territory) or from `communes` and
-    `residents` (a point each, with their grid cells as contour). Residents come from the grid
-    cells if given, else from the buildings of `pbf`. Premises come from `pbf`, from `premises`,
-    and from a host to be confirmed at the centre of every commune. The columns of each table are
-    those of `planner.sources.tables`.
+    of the table, which also says which communes make the territory), or from `contours` (those of
+    API Géo), or from `communes` and `residents` (a point each, with their grid cells as contour).
+    Residents come from the grid cells if given, else from the buildings of `pbf`. Premises come
+    from `pbf`, from `premises` (but those already in `pbf`: the same kind, close by), and from a
+    host to be confirmed at the centre of every commune. The columns of each table are those of
+    `planner.sources.tables`.
 
     The inputs are copied into the folder, so that it can be built again from itself; the same
     inputs give the same bytes with the same version of GDAL.
@@ -87,12 +95,19 @@ def build(
         CSV: inhabitants of each commune, for the boundaries of `pbf`.
     communes
         CSV: code, name, inhabitants and position of each commune.
+    contours
+        JSON of API Géo: communes with contour, inhabitants and town hall.
     residents
         CSV: inhabited cells of the INSEE grid.
     premises
         CSV: facilities, coworkings and activity zones known from elsewhere.
+    flows
+        CSV: commuters by commune of home and of work.
+    jobs
+        CSV: jobs and workers of each commune.
     sources
         CSV: who published each of these files, under which licence and when, for the register.
+        A row for an input that is not given says in the register what is missing.
     overwrite
         Whether to replace a territory already at `out`.
 
@@ -113,8 +128,11 @@ def build(
         "roads": pbf,
         "populations": populations,
         "communes": communes,
+        "contours": contours,
         "residents": residents,
         "premises": premises,
+        "flows": flows,
+        "jobs": jobs,
         "sources": sources,
     }
     inputs = _read_inputs({name: Path(p) for name, p in given.items() if p is not None})
@@ -130,24 +148,34 @@ def build(
 def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
     """Read every file given, after checking that together they can make a territory."""
     has = set(paths)
-    if not ({"roads", "populations"} <= has or {"communes", "residents"} <= has):
+    enough: tuple[set[str], ...] = (
+        *({"roads", "populations"}, {"communes", "residents"}),
+        *({"contours", "roads"}, {"contours", "residents"}),
+    )
+    if not any(files <= has for files in enough):
         raise InputError(
             "These files cannot make a territory. Give either an OpenStreetMap file and the "
-            "populations of its communes, or the communes and their residents by grid cell."
+            "populations of its communes, or the communes and their residents by grid cell, or "
+            "the communes' contours and one of the two: an OpenStreetMap file, or residents."
         )
-    if {"populations", "communes"} <= has:
+    several = [name for name in ("populations", "communes", "contours") if name in has]
+    if len(several) > 1:
         raise InputError(
-            "Both populations and communes are given, and each says who the communes are. "
-            "Give one of the two."
+            f"Both {' and '.join(several)} are given, and each says who the communes are. "
+            "Give one of them."
         )
 
-    def table(name: str) -> pd.DataFrame | None:
+    def table(name: str) -> Any:  # noqa: ANN401 - a frame, of rows or of shapes, or None
         return _READERS[name](paths[name]) if name in paths else None
+
+    for name in ("flows", "jobs"):  # kept as they are: read here to refuse what is faulty
+        table(name)
 
     return _Inputs(
         paths=paths,
         populations=table("populations"),
         communes=table("communes"),
+        contours=table("contours"),
         cells=table("residents"),
         premises=table("premises"),
         origins=table("sources"),
@@ -159,8 +187,11 @@ _READERS = MappingProxyType(
     {
         "populations": tables.read_populations,
         "communes": tables.read_communes,
+        "contours": api_geo.read,
         "residents": tables.read_cells,
         "premises": tables.read_premises,
+        "flows": tables.read_flows,
+        "jobs": tables.read_jobs,
         "sources": tables.read_sources,
     }
 )
@@ -183,6 +214,9 @@ def _layers(inputs: _Inputs) -> _Built:
 
 
 def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
+    if inputs.contours is not None:
+        frame = _places.communes_from_contours(inputs.contours)
+        return frame, "Contours, populations et positions des mairies, tels que publiés."
     if inputs.communes is not None and inputs.cells is not None:
         frame = _places.communes_from_cells(inputs.communes, inputs.cells)
         side = inputs.cells["side"].max() / 1000
@@ -217,14 +251,23 @@ def _sites(inputs: _Inputs, communes: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFram
             f"commerciales d’au moins {osm.ZONE_MIN_HA:g} ha."
         )
     if inputs.premises is not None:
-        parts.append(_premises.premises_from_table(inputs.premises, communes))
-        notes.append(f"{len(inputs.premises)} lieux du fichier premises.csv.")
+        known = _premises.premises_from_table(inputs.premises, communes)
+        notes.append(f"{len(known)} lieux du fichier premises.csv.")
+        if inputs.extract is not None:
+            new = _premises.without_doubles(known, parts[-1])
+            notes.append(
+                f"{len(known) - len(new)} d’entre eux écartés : déjà dans OpenStreetMap (même "
+                f"genre à moins de {_premises.DOUBLE_M:g} m)."
+            )
+            known = new
+        parts.append(known)
     return pd.concat(parts), " ".join(notes)
 
 
 def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:
     """Return the register: one row an input file, one a layer, one for the hosts supposed."""
     rows = [_input_row(inputs, name) for name in tables.INPUTS if name in inputs.paths]
+    rows += _missing_rows(inputs)
     what = {"communes": "Communes", "residents": "Points de demande", "premises": "Lieux"}
     for layer, note in built.notes.items():
         if note:
@@ -266,10 +309,23 @@ def _input_row(inputs: _Inputs, name: str) -> dict[str, str]:
     return row
 
 
+def _missing_rows(inputs: _Inputs) -> list[dict[str, str]]:
+    """Return a row for each input that is not there and of which `sources` says something."""
+    if inputs.origins is None:
+        return []
+    return [
+        {"name": name, "file": GPKG, "what": _WHAT[name]}
+        | {str(column): str(text) for column, text in inputs.origins.loc[name].items() if text}
+        | {"status": "assumption"}
+        for name in tables.INPUTS
+        if name in inputs.origins.index and name not in inputs.paths
+    ]
+
+
 def _stored_as(name: str, path: Path) -> str:
     """Return where an input is kept in the territory's folder."""
     if name != "roads":
-        return f"inputs/{name}.csv"
+        return f"inputs/{name}.{'json' if name == 'contours' else 'csv'}"
     suffix = next(s for s in SUFFIXES if checked_path(path).name.lower().endswith(s))
     return f"roads{'.osm.pbf' if suffix == '.pbf' else suffix}"
 

@@ -80,9 +80,10 @@ class Territory:
     roads_path
         The OpenStreetMap file that holds the roads, or None.
     flows
-        Commuters by commune of residence and of work, or None.
+        Commuters: columns home, work (commune codes; work may be outside), workers (float); None
+        when not known.
     jobs
-        Jobs by commune, or None.
+        Index code; columns jobs, workers (residents who have one), floats; None when not known.
     """
 
     name: str

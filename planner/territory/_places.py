@@ -103,6 +103,24 @@ def communes_from_cells(communes: pd.DataFrame, cells: pd.DataFrame) -> gpd.GeoD
     )
 
 
+def communes_from_contours(contours: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return communes with the contours, inhabitants and centres that API Géo gives them.
+
+    Parameters
+    ----------
+    contours
+        What `planner.sources.api_geo.read` returned.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index code; columns name, population, centre_lon, centre_lat, geometry; metric CRS.
+    """
+    frame = contours.rename(columns={"lon": "centre_lon", "lat": "centre_lat"})
+    metric = rounded(frame.to_crs(metric_crs(frame)))
+    return metric[["name", "population", "centre_lon", "centre_lat", "geometry"]]
+
+
 def metric_crs(communes: pd.DataFrame) -> CRS:
     """Return the metric CRS of a territory: EPSG:2154 in metropolitan France, else UTM.
 

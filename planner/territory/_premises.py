@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 
 from planner._tables import refuse
 from planner.sources import osm
@@ -13,6 +15,9 @@ from planner.territory._write import rounded
 
 MAX_FROM_COMMUNE_M = 2_000.0
 """How far from its commune's contour a premises of a table may be: contours can be approximate."""
+
+DOUBLE_M = 100.0
+"""Two premises of the same kind closer than this, from two publishers, are taken to be one."""
 
 _COLUMNS = [*LAYERS["premises"].columns, "geometry"]
 
@@ -68,6 +73,25 @@ def premises_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.
     frame = rounded(gpd.GeoDataFrame(table, geometry=points).set_index("id").to_crs(communes.crs))
     refuse("premises", list(_astray(frame, communes)))
     return frame[_COLUMNS]
+
+
+def without_doubles(frame: gpd.GeoDataFrame, known: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the premises of a frame that are not already known: same kind, within `DOUBLE_M`.
+
+    Parameters
+    ----------
+    frame, known
+        Premises layers in one metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The rows of `frame` that are kept.
+    """
+    tree = shapely.STRtree(known.geometry.to_numpy())
+    ours, theirs = tree.query(frame.geometry.to_numpy(), predicate="dwithin", distance=DOUBLE_M)
+    same = frame["kind"].to_numpy()[ours] == known["kind"].to_numpy()[theirs]
+    return frame[~np.isin(np.arange(len(frame)), ours[same])]
 
 
 def hosts_to_confirm(communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -22,6 +22,7 @@ import planner
 from planner._errors import InputError
 from planner._files import digest, slug
 from planner._tables import refuse
+from planner.sources import tables
 from planner.territory import _checks
 from planner.territory._model import GPKG, LAYERS, SOURCE_COLUMNS, TOML, Territory, content_digest
 
@@ -94,7 +95,8 @@ def read(name_or_path: str | Path) -> Territory:
         crs=about.crs,
         attribution=about.attribution,
         digest=_digest(folder, about.sources, layers),
-        roads_path=_roads(folder, about.sources),
+        roads_path=_input(folder, about.sources, "roads"),
+        **_tables(folder, about.sources),
     )
 
 
@@ -258,9 +260,17 @@ def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame.astype({"population": "int64"}) if layer == "communes" else frame
 
 
-def _roads(folder: Path, sources: pd.DataFrame) -> Path | None:
-    files = sources.loc[sources["name"] == "roads", "file"]
+def _input(folder: Path, sources: pd.DataFrame, name: str) -> Path | None:
+    """Return where an input of the territory is, or None when it has not this one."""
+    files = sources.loc[(sources["name"] == name) & (sources["sha256"] != ""), "file"]
     return folder / files.iloc[0] if len(files) else None
+
+
+def _tables(folder: Path, sources: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the flows and the jobs, where the territory has them."""
+    readers = {"flows": tables.read_flows, "jobs": tables.read_jobs}
+    paths = {name: _input(folder, sources, name) for name in readers}
+    return {name: readers[name](path) for name, path in paths.items() if path is not None}
 
 
 def _digest(folder: Path, sources: pd.DataFrame, layers: dict[str, gpd.GeoDataFrame]) -> str:

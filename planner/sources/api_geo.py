@@ -1,0 +1,270 @@
+"""Communes of an EPCI from API Géo (geo.api.gouv.fr, Licence Ouverte): contours, inhabitants.
+
+`fetch` keeps the server's JSON as it came; `read` makes a frame of it. A file saved from a browser,
+as JSON or as GeoJSON of contours, reads the same.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from planner._errors import InputError
+from planner._files import existing_file
+from planner._tables import refuse
+from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
+from planner.sources.tables import in_metropolitan_france, is_metropolitan
+
+SERVER = "https://geo.api.gouv.fr"
+SOURCE = "API Géo (Etalab), d’après l’IGN et l’Insee"
+LICENCE = "Licence Ouverte 2.0"
+
+MAX_BYTES = 200_000_000
+"""Largest answer read, in bytes: the contours of an EPCI are a few megabytes."""
+
+_FIELDS = "nom,code,population,siren,codesPostaux,surface,centre,mairie,contour"
+_CODE = re.compile(r"\d{5}|2[AB]\d{3}")
+_SIREN_DIGITS = 9
+
+
+class Epci(NamedTuple):
+    """Where the two files of an EPCI are, and came from."""
+
+    name: Receipt
+    communes: Receipt
+
+
+def checked_siren(text: str) -> str:
+    """Return a SIREN without its spaces, or refuse it: nine digits, the last a check.
+
+    Examples
+    --------
+    >>> checked_siren("200 067 817")
+    '200067817'
+    >>> checked_siren("200067871")
+    Traceback (most recent call last):
+    planner._errors.InputError: SIREN “200067871”: its digits do not agree with each other, one \
+is mistyped. Copy it again (the EPCI's page on data.gouv.fr, or banatic.interieur.gouv.fr).
+    """
+    siren = re.sub(r"\s", "", text)
+    copy = "Copy it again (the EPCI's page on data.gouv.fr, or banatic.interieur.gouv.fr)."
+    if not re.fullmatch(rf"[0-9]{{{_SIREN_DIGITS}}}", siren):
+        raise InputError(f"SIREN “{text}”: not {_SIREN_DIGITS} digits. {copy}")
+    digits = [int(d) * (1 + place % 2) for place, d in enumerate(reversed(siren))]
+    if sum(sum(divmod(d, 10)) for d in digits) % 10:
+        raise InputError(
+            f"SIREN “{text}”: its digits do not agree with each other, one is mistyped. {copy}"
+        )
+    return siren
+
+
+def fetch(
+    siren: str,
+    folder: Path | str,
+    *,
+    server: str = SERVER,
+    polite: Polite = POLITE,
+    progress: Progress | None = None,
+) -> Epci:
+    """Fetch the name of an EPCI, and its communes with their contours, into a cache.
+
+    Parameters
+    ----------
+    siren
+        The SIREN of the EPCI.
+    folder
+        The cache.
+    server
+        Address of API Géo.
+    polite
+        How patient to be.
+    progress
+        Told how much has come.
+
+    Returns
+    -------
+    Epci
+        The files ``epci-<siren>.json`` and ``communes-<siren>.json``.
+
+    Raises
+    ------
+    InputError
+        When `siren` is none.
+    NetworkError
+        When the service did not give the whole of it.
+    """
+    siren = checked_siren(siren)
+    folder = Path(folder)
+
+    def one(name: str, address: str, check: Any) -> Receipt:  # noqa: ANN401 - a Check
+        path = folder / f"{name}-{siren}.json"
+        by_hand = f"Open {address} in a browser, save it as {path}, and run again."
+        request = Request(address, by_hand)
+        return cached(request, path, check=check, polite=polite, progress=progress)
+
+    return Epci(
+        one("epci", f"{server}/epcis/{siren}?fields=nom,code&format=json", read_name),
+        one("communes", f"{server}/epcis/{siren}/communes?fields={_FIELDS}&format=json", read),
+    )
+
+
+def read_name(path: Path | str) -> str:
+    """Read the name of an EPCI.
+
+    Raises
+    ------
+    InputError
+        When the file is not what API Géo says of an EPCI.
+    """
+    table = _json(Path(path))
+    name = table.get("nom") if isinstance(table, dict) else None
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"{path}: not an EPCI of API Géo, it has no “nom”. Download it again.")
+    return " ".join(name.split())
+
+
+def read(path: Path | str) -> gpd.GeoDataFrame:
+    """Read communes with their contours.
+
+    Parameters
+    ----------
+    path
+        JSON of API Géo, or GeoJSON of contours.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index code (text), sorted; columns name, population (int), lon, lat (degrees: the town
+        hall's, else the centre, else a point inside), point_source, geometry (EPSG:4326).
+
+    Raises
+    ------
+    InputError
+        With every fault: a commune without code, name, inhabitants or contour, or outside France.
+    """
+    path = Path(path)
+    rows = [_flat(item) for item in _items(path)]
+    faults = [fault for number, row in enumerate(rows, start=1) for fault in _faults(number, row)]
+    codes = [row["code"] for row in rows]
+    faults += [
+        f"commune {code} appears {codes.count(code)} times. Keep one."
+        for code in dict.fromkeys(map(str, codes))
+        if codes.count(code) > 1
+    ]
+    refuse(f"{path} (communes of API Géo)", faults)
+    frame = gpd.GeoDataFrame(
+        {
+            "name": [" ".join(row["nom"].split()) for row in rows],
+            "population": np.array([row["population"] for row in rows], dtype=np.int64),
+            **_points(rows),
+        },
+        geometry=[row["contour"] for row in rows],
+        index=pd.Index([str(row["code"]) for row in rows], dtype=str, name="code"),
+        crs="EPSG:4326",
+    )
+    refuse(str(path), _misplaced(frame))
+    return frame.sort_index()
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - whatever a JSON file holds
+    path = existing_file(path, what="file of API Géo")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: {size:,} bytes, above the {MAX_BYTES:,} read.")
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: cut, or not JSON ({' '.join(str(error).split())[:80]}). Download it again."
+        ) from error
+
+
+def _items(path: Path) -> list[Mapping[str, Any]]:
+    """Return what describes each commune, from a list or from the features of a GeoJSON."""
+    table = _json(path)
+    if isinstance(table, dict) and table.get("type") == "FeatureCollection":
+        features = table.get("features")
+        table = [
+            {**(f.get("properties") or {}), "contour": f.get("geometry")}
+            for f in (features if isinstance(features, list) else [])
+            if isinstance(f, dict)
+        ]
+    if not isinstance(table, list) or not all(isinstance(item, dict) for item in table):
+        raise InputError(
+            f"{path}: not a list of communes, nor a GeoJSON of them. Ask API Géo for "
+            f"/epcis/SIREN/communes?fields={_FIELDS}."
+        )
+    if not table:
+        raise InputError(f"{path}: no commune. Is the SIREN that of an EPCI?")
+    return table
+
+
+def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a commune with its geometries as shapely's, None where there is none."""
+    row = {name: item.get(name) for name in ("nom", "code", "population")}
+    return row | {name: _shape(item.get(name)) for name in ("mairie", "centre", "contour")}
+
+
+def _shape(geometry: object) -> shapely.Geometry | None:
+    if not isinstance(geometry, dict):
+        return None
+    try:
+        shape = shapely.geometry.shape(geometry)
+        finite = not shape.is_empty and np.isfinite(shape.bounds).all()
+    except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
+        return None
+    return shapely.force_2d(shape) if finite else None
+
+
+def _faults(number: int, row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with one commune."""
+    who = f"commune {number} ({row['nom'] or row['code']})"
+    faults = []
+    if not isinstance(row["code"], str) or not _CODE.fullmatch(row["code"]):
+        faults.append(f"{who}: code {row['code']!r} is not five characters of text as “01001”.")
+    if not isinstance(row["nom"], str) or not row["nom"].strip():
+        faults.append(f"{who}: no name (“nom”).")
+    people = row["population"]
+    if isinstance(people, bool) or not isinstance(people, int) or people < 0:
+        faults.append(f"{who}: population {people!r} is not a whole number. Ask for that field.")
+    if row["contour"] is None or row["contour"].geom_type not in {"Polygon", "MultiPolygon"}:
+        faults.append(f"{who}: no contour. Ask for the field contour, or geometry=contour.")
+    return faults
+
+
+def _points(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return where each commune's life is, and how that is known."""
+    points, sources = [], []
+    for row in rows:
+        known = {name: row[name] for name in ("mairie", "centre") if row[name] is not None}
+        source, point = next(
+            ((name, p) for name, p in known.items() if p.geom_type == "Point"),
+            ("point intérieur", row["contour"].representative_point()),
+        )
+        points.append(point)
+        sources.append(source)
+    return {
+        "lon": [round(point.x, 7) for point in points],
+        "lat": [round(point.y, 7) for point in points],
+        "point_source": sources,
+    }
+
+
+def _misplaced(frame: gpd.GeoDataFrame) -> list[str]:
+    """Return a fault for each metropolitan commune that is not in France."""
+    faults = []
+    for code, name, shape in zip(frame.index, frame["name"], frame.geometry, strict=True):
+        west, south, east, north = shape.bounds
+        if is_metropolitan(code) and not (
+            in_metropolitan_france(west, south) and in_metropolitan_france(east, north)
+        ):
+            swapped = in_metropolitan_france(south, west) and in_metropolitan_france(north, east)
+            fix = "Longitude and latitude are swapped." if swapped else "Is it in degrees?"
+            faults.append(f"{code} {name}: its contour is outside France. {fix}")
+    return faults

@@ -1,0 +1,302 @@
+"""A territory from open data, by the SIREN of its EPCI: fetch, crop to the communes, build.
+
+Every file comes through a cache that holds whole and checked files only, so that a run that was
+stopped anywhere is simply run again. What each publisher gave, or why it is missing, goes to the
+register; without communes or roads there is no territory, without the rest there is one that says
+what is estimated.
+"""
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+
+from planner._errors import InputError, PlannerError
+from planner._files import digest, existing_file, safe_cell, slug
+from planner._tables import listed
+from planner.sources import api_geo, filosofi, osm_crop, overpass
+from planner.sources._http import POLITE, Polite, Receipt, kept_or_made
+from planner.territory import _write
+from planner.territory._build import build
+from planner.territory._model import TOML, Territory
+from planner.territory._read import read
+
+BUFFER_KM = 15.0
+"""How far beyond the communes roads are taken: a trip of twenty minutes between two of their
+places strays no further."""
+
+SERVERS: Mapping[str, str] = MappingProxyType(
+    {"communes": api_geo.SERVER, "osm": overpass.SERVER, "filosofi": filosofi.URL}
+)
+"""Where each source is asked for: the address of a service, or of a file."""
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+Progress = Callable[[str, int, int], None]
+"""Told the source, what is done of it, and the whole (0 when not known)."""
+
+_METRES_PER_DEGREE = 111_320.0
+_DECIMALS = 4  # of degrees, for boxes: about ten metres
+
+
+class _Run(NamedTuple):
+    """What every stage needs to know."""
+
+    siren: str
+    cache: Path
+    files: Mapping[str, Path]
+    servers: Mapping[str, str]
+    polite: Polite
+    progress: Progress
+
+    def told(self, name: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.progress(name, done, total)
+
+
+class _Made(NamedTuple):
+    """One input of `build`: its file, or None, and its row in the register."""
+
+    path: Path | None
+    source: str
+    licence: str
+    date: str
+    note: str
+
+
+def fetch(
+    siren: str,
+    out: Path | str | None = None,
+    *,
+    cache: Path | str = "planner-cache",
+    pbf: Path | str | None = None,
+    files: Mapping[str, Path | str] = NONE,
+    servers: Mapping[str, str] = NONE,
+    buffer_km: float = BUFFER_KM,
+    polite: Polite = POLITE,
+    progress: Progress = lambda _name, _done, _total: None,
+    overwrite: bool = False,
+) -> Territory:
+    """Make the territory of an EPCI from open data.
+
+    Communes come from API Géo, roads and premises from OpenStreetMap, residents from the INSEE
+    grid. Communes and roads are needed; a source that cannot be had otherwise is replaced by an
+    estimate, and the register says which and why. Downloads are kept in `cache`: run again after a
+    failure, and only what is missing is asked for.
+
+    Parameters
+    ----------
+    siren
+        The SIREN of the EPCI, nine digits.
+    out
+        The folder to make; by default one named after the EPCI.
+    cache
+        Where downloads are kept, shared by territories.
+    pbf
+        An OpenStreetMap file to crop (a region of Geofabrik) instead of asking Overpass.
+    files
+        Files downloaded by hand, by the name of their source (`SERVERS`): nothing is then asked
+        for it.
+    servers
+        Other addresses than those of `SERVERS`.
+    buffer_km
+        How far beyond the communes roads are taken, in kilometres.
+    polite
+        How patient to be with servers.
+    progress
+        Told what is going on.
+    overwrite
+        Whether to replace a territory already at `out`. Without it, the same territory is left
+        as it is, and another is refused.
+
+    Returns
+    -------
+    Territory
+        As `planner.territory.read` returns it.
+
+    Raises
+    ------
+    InputError
+        When an argument or a file given by hand is faulty.
+    NetworkError
+        When the communes or the roads cannot be had; the message says how to go on by hand.
+    """
+    _check_names(files, servers)
+    if not (math.isfinite(buffer_km) and 0 <= buffer_km <= 200):  # noqa: PLR2004 - km, a region
+        raise InputError(f"buffer_km={buffer_km!r}: give kilometres, from 0 to 200.")
+    run = _Run(
+        api_geo.checked_siren(siren),
+        Path(cache),
+        {name: existing_file(path, what=name) for name, path in files.items()},
+        {**SERVERS, **servers},
+        polite,
+        progress,
+    )
+    title, contours = _communes(run)
+    shapes = api_geo.read(contours.path or "")
+    out = Path(out) if out is not None else Path(slug(title))
+    if not (out / TOML).is_file():
+        _write.refuse_folder(out, overwrite=overwrite)
+    with tempfile.TemporaryDirectory(prefix="planner-") as work:
+        made = {"contours": contours, "residents": _residents(run, shapes, Path(work))}
+        buildings = made["residents"].path is None
+        made["roads"] = _roads(run, shapes, pbf, buffer_km=buffer_km, buildings=buildings)
+        progress("build", 0, 1)
+        home = _built(out, title, made, Path(work), overwrite=overwrite)
+        progress("build", 1, 1)
+    return home
+
+
+def _check_names(files: Mapping[str, Path | str], servers: Mapping[str, str]) -> None:
+    known = {"files": [n for n in SERVERS if n != "osm"], "servers": list(SERVERS)}
+    for what, given in (("files", files), ("servers", servers)):
+        strange = [name for name in given if name not in known[what]]
+        if strange:
+            raise InputError(
+                f"{what}: {listed(strange)} is no source. Known: {', '.join(known[what])}."
+                + (" OpenStreetMap files are given as pbf." if "osm" in strange else "")
+            )
+    for name, url in servers.items():
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"server of {name}: “{url}” is no address. It begins with https://.")
+
+
+def _communes(run: _Run) -> tuple[str, _Made]:
+    """Return the name of the EPCI, and its communes."""
+    given = run.files.get("communes")
+    if given is not None:
+        name = run.cache / f"epci-{run.siren}.json"
+        title = api_geo.read_name(name) if name.is_file() else f"EPCI {run.siren}"
+        return title, _Made(given, api_geo.SOURCE, api_geo.LICENCE, "", _by_hand(given))
+    found = api_geo.fetch(
+        run.siren,
+        run.cache,
+        server=run.servers["communes"],
+        polite=run.polite,
+        progress=run.told("communes"),
+    )
+    receipt = found.communes
+    return api_geo.read_name(found.name.path), _Made(
+        receipt.path, api_geo.SOURCE, api_geo.LICENCE, receipt.date, _origin(receipt)
+    )
+
+
+def _residents(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return the residents by grid cell, or why there are none."""
+    try:
+        raw = _raw(run, "filosofi", filosofi.fetch)
+        grid = filosofi.read(raw.path, shapes)
+    except PlannerError as error:
+        if "filosofi" in run.files:
+            raise
+        return _missing(
+            "Grille Filosofi", error, "Habitants répartis sur les bâtiments d’OpenStreetMap"
+        )
+    path = _csv(grid.cells, work / "residents.csv")
+    share = grid.imputed_share
+    imputed = "part inconnue" if math.isnan(share) else f"{100 * share:.0f} %"
+    note = (
+        f"Carreaux de {grid.side_m} m, commune selon la géométrie ; habitants de carreaux imputés "
+        f"par l’Insee : {imputed}. {_origin(raw)}"
+    )
+    return _Made(path, filosofi.SOURCE, filosofi.LICENCE, raw.date, note)
+
+
+def _roads(
+    run: _Run,
+    shapes: gpd.GeoDataFrame,
+    pbf: Path | str | None,
+    *,
+    buffer_km: float,
+    buildings: bool,
+) -> _Made:
+    """Return the OpenStreetMap file of the territory, from Overpass or cropped from `pbf`."""
+    inner, outer = _box(shapes, 0.0), _box(shapes, buffer_km)
+    if pbf is not None:
+        raw = Receipt(existing_file(pbf, what="OpenStreetMap file"), "", digest(pbf), "")
+    else:
+        raw = overpass.fetch_territory(
+            inner,
+            outer,
+            run.cache,
+            buildings=buildings,
+            server=run.servers["osm"],
+            polite=run.polite,
+            progress=run.told("osm"),
+        )
+    key = hashlib.sha256(f"{raw.sha256} {inner} {outer}".encode()).hexdigest()[:12]
+    path = run.cache / f"roads-{key}.osm.pbf"
+    told = run.told("crop")
+    kept_or_made(
+        path,
+        lambda new: osm_crop.crop(raw.path, new, inner=inner, outer=outer, progress=told),
+        origin=raw.path.name,
+    )
+    note = f"Routes prises jusqu’à {buffer_km:g} km autour des communes. {_origin(raw)}"
+    return _Made(path, "OpenStreetMap", "ODbL 1.0", raw.date, note)
+
+
+def _box(shapes: gpd.GeoDataFrame, buffer_km: float) -> overpass.Box:
+    """Return the box of the communes, widened on every side."""
+    west, south, east, north = shapes.total_bounds
+    lat = buffer_km * 1000 / _METRES_PER_DEGREE
+    lon = lat / math.cos(math.radians(max(abs(south), abs(north))))
+    sides = (west - lon, south - lat, east + lon, north + lat)
+    w, s, e, n = (round(float(side), _DECIMALS) for side in sides)
+    return (w, s, e, n)
+
+
+def _raw(run: _Run, name: str, fetching: Callable[..., Receipt]) -> Receipt:
+    """Return the raw file of a source: the one given by hand, else the cache's."""
+    given = run.files.get(name)
+    if given is not None:
+        return Receipt(given, "", digest(given), "")
+    return fetching(run.cache, url=run.servers[name], polite=run.polite, progress=run.told(name))
+
+
+def _origin(receipt: Receipt) -> str:
+    """Say which raw file an input was made of."""
+    if not receipt.url:
+        return _by_hand(receipt.path, receipt.sha256)
+    address = receipt.url.split("?", maxsplit=1)[0]
+    return f"Téléchargé de {address} (SHA-256 {receipt.sha256[:16]}…)."
+
+
+def _by_hand(path: Path, sha256: str = "") -> str:
+    return f"Fichier fourni : {path.name} (SHA-256 {(sha256 or digest(path))[:16]}…)."
+
+
+def _missing(what: str, error: PlannerError, instead: str) -> _Made:
+    said = " ".join(str(error).split())[:160].rstrip(". ")
+    return _Made(None, "", "", "", f"{what} non obtenue ({said}). {instead}.")
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> Path:
+    frame.map(safe_cell).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    return path
+
+
+def _built(
+    out: Path, title: str, made: Mapping[str, _Made], work: Path, *, overwrite: bool
+) -> Territory:
+    """Build the territory; one that is already there is compared, never replaced unasked."""
+    rows = [{"name": name, **one._asdict()} for name, one in made.items()]
+    columns = ["name", "source", "licence", "date", "note"]
+    sources = _csv(pd.DataFrame(rows)[columns], work / "sources.csv")
+    paths = {name: one.path for name, one in made.items() if one.path is not None}
+    paths["pbf"] = paths.pop("roads")
+    if overwrite or not (out / TOML).is_file():
+        return build(out, title=title, sources=sources, overwrite=overwrite, **paths)
+    fresh = build(work / "fresh", title=title, sources=sources, overwrite=False, **paths)
+    there = read(out)
+    if there.digest != fresh.digest:
+        raise InputError(
+            f"{out} already holds a territory, which is not this one as fetched now. Give another "
+            "folder with --out, or replace it with --overwrite."
+        )
+    return there

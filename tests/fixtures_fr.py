@@ -1,0 +1,170 @@
+"""Files written to the formats French publishers use, around a small made-up EPCI.
+
+Two communes, Bourg (01900, west) and Col (01901, east), side by side south of Mâcon: between them
+they hold sixteen squares of 1 km of the INSEE grid or so, and one road goes through both.
+"""
+
+import csv
+import io
+import json
+import zipfile
+
+SIREN = "200067817"
+WEST, MIDDLE, EAST = 4.80, 4.83, 4.86
+SOUTH, NORTH = 46.20, 46.23
+TITLE = "CC du Col"
+
+
+def square(west, south, east, north):
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def point(lon, lat):
+    return {"type": "Point", "coordinates": [lon, lat]}
+
+
+def communes(**changes):
+    """Return what API Géo answers for the EPCI; `changes` apply to the first commune."""
+    first = {
+        "nom": "Bourg-d’Œuf",
+        "code": "01900",
+        "population": 800,
+        "siren": "210109004",
+        "codesPostaux": ["01290"],
+        "surface": 770.5,
+        "centre": point(4.815, 46.215),
+        "mairie": point(4.812, 46.216),
+        "contour": square(WEST, SOUTH, MIDDLE, NORTH),
+    }
+    second = {
+        "nom": "Col",
+        "code": "01901",
+        "population": 200,
+        "siren": "210109012",
+        "codesPostaux": ["01290"],
+        "surface": 770.5,
+        "centre": point(4.845, 46.215),
+        "contour": square(MIDDLE, SOUTH, EAST, NORTH),
+    }
+    return [second, {k: v for k, v in (first | changes).items() if v is not ...}]
+
+
+def as_json(value):
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def as_csv(rows, *, separator=";", encoding="utf-8", comma=False):
+    """Return rows (dicts) as the bytes of a CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), delimiter=separator)
+    writer.writeheader()
+    for row in rows:
+        cells = {
+            k: str(v).replace(".", ",") if comma and isinstance(v, float) else v
+            for k, v in row.items()
+        }
+        writer.writerow(cells)
+    return text.getvalue().encode(encoding)
+
+
+def as_zip(**members):
+    """Return a zip of members; a double underscore in a name stands for its dot."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return packed.getvalue()
+
+
+def cells(side=200):
+    """Return the corners (x, y) in EPSG:3035 of the squares around the two communes."""
+    x0, y0, x1, y1 = GRID_BOX
+    return [(x, y) for y in range(y0, y1, side) for x in range(x0, x1, side)]
+
+
+GRID_BOX = (3_919_000, 2_578_000, 3_925_000, 2_583_000)
+
+
+def filosofi(edition=2019, *, side=200):
+    """Return the rows of a Filosofi edition: three residents and a bit in every square."""
+    rows = []
+    for number, (x, y) in enumerate(cells(side)):
+        name, km = f"CRS3035RES{side}mN{y}E{x}", f"{y // 1000 * 1000}E{x // 1000 * 1000}"
+        km = f"CRS3035RES1000mN{km}"
+        imputed = number % 4 == 0
+        people = 3.5 if imputed else 4.0
+        if edition == 2019 and side == 200:
+            row = {"idcar_200m": name, "idcar_1km": km, "i_est_200": int(imputed)}
+            row |= {"i_est_1km": 1, "lcog_geo": "01900,01901", "ind": people, "men": 1.0}
+        elif edition == 2019:
+            row = {"idcar_1km": name, "i_est_1km": int(imputed), "lcog_geo": "01900", "ind": people}
+        elif edition == 2017:
+            row = {"Idcar_200m": name, "I_est_200": int(imputed), "lcog_geo": "01900"}
+            row |= {"Ind": people, "Men": 1.0}
+        else:
+            row = {"IdINSPIRE": name, "Id_carr1km": km, "I_est_cr": int(imputed), "Depcom": "01900"}
+            row |= {"Men": 1.0, "Ind": people}
+        rows.append(row)
+    return rows
+
+
+PLACES = (  # id, lon, lat, tags
+    (101, 4.812, 46.216, {"place": "village", "name": "Bourg-d’Œuf"}),
+    (102, 4.813, 46.216, {"shop": "bakery", "name": "Boulangerie <b>Œuf</b>"}),
+    (103, 4.845, 46.215, {"amenity": "cafe", "name": "Café du Col"}),
+    (104, 4.900, 46.215, {"shop": "bakery", "name": "Chez le voisin"}),
+)
+
+
+def osm_xml(*, remark=""):
+    """Return a small OpenStreetMap file: a road through both communes, houses, a few places."""
+    ways = []
+    road = range(1, 14)
+    nodes = [
+        f'<node id="{i}" version="1" lat="46.2155" lon="{4.79 + i * 0.006:.4f}"/>' for i in road
+    ]
+    ways.append((1, list(road), {"highway": "secondary", "name": "Route du Col"}))
+    ways.append((2, [3, 102], {"highway": "residential"}))
+    for i, lon, lat, tags in PLACES:
+        inner = "".join(f'<tag k="{k}" v="{_xml(v)}"/>' for k, v in tags.items())
+        nodes.append(f'<node id="{i}" version="1" lat="{lat}" lon="{lon}">{inner}</node>')
+    for number in range(8):
+        lon, lat = 4.806 + number * 0.006, 46.214
+        corners = [(lon, lat), (lon + 2e-4, lat), (lon + 2e-4, lat + 1e-4), (lon, lat + 1e-4)]
+        first = 201 + 4 * number
+        for i, (x, y) in enumerate(corners, start=first):
+            nodes.append(f'<node id="{i}" version="1" lat="{y:.5f}" lon="{x:.5f}"/>')
+        ways.append((10 + number, [*range(first, first + 4), first], {"building": "house"}))
+    body = "".join(nodes)
+    for i, refs, tags in ways:
+        members = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+        inner = "".join(f'<tag k="{k}" v="{v}"/>' for k, v in tags.items())
+        body += f'<way id="{i}" version="1">{members}{inner}</way>'
+    tail = f"<remark>{remark}</remark>" if remark else ""
+    text = f'<?xml version="1.0" encoding="UTF-8"?><osm version="0.6">{body}{tail}</osm>'
+    return text.encode()
+
+
+def _xml(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+def replies(**changes):
+    """Return what each service answers, by path, for a whole and truthful run."""
+    base = f"/epcis/{SIREN}"
+    return {
+        base: as_json({"nom": TITLE, "code": SIREN}),
+        f"{base}/communes": as_json(communes()),
+        "/overpass": osm_xml(),
+        "/filosofi.zip": as_zip(grid__csv=as_csv(filosofi())),
+    } | changes
+
+
+def servers(address):
+    """Return the addresses that send every source to one server."""
+    return {
+        "communes": address,
+        "osm": f"{address}/overpass",
+        "filosofi": f"{address}/filosofi.zip",
+    }
