@@ -156,3 +156,15 @@ def test_R4_the_tests_cannot_reach_the_network():
         caller.connect(("192.0.2.1", 80))
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname()).close()
+
+
+def test_every_row_of_the_needs_points_at_tests_that_exist():
+    lines = (Path(__file__).parent / "ROWS.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if re.match(r"\| S\d", line)]
+    assert [row[0].strip() for row in rows] == [f"S{n}" for n in range(1, 24)]
+    for row in rows:
+        pointed = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", row[3])
+        assert pointed
+        for file, name in pointed:
+            text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+            assert not name or f"def {name}(" in text
