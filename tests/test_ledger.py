@@ -207,6 +207,12 @@ def test_fabrique_bears_what_structuring_sites_lack_up_to_its_limit_for_three_ye
     assert amounts(most, account="grant", payer="state") == {"grant": 5_000_000}
 
 
+def test_fabrique_gives_nothing_to_sites_that_lack_nothing():
+    rich = values({"price_day_eur": 500})
+    lines = ledger.entries(ONE_OF_EACH, figures=rich, years=3, grants=["fabrique"])
+    assert "grant" not in set(lines["account"])
+
+
 def test_no_grant_unless_asked():
     assert "state" not in set(ledger.entries(ONE_OF_EACH, figures=FIGURES)["payer"])
 

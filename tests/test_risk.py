@@ -103,6 +103,13 @@ def test_S18_without_doubt_the_odds_are_those_of_poisson():
         assert found.loc[site, "users_q50"] == pytest.approx(poisson.median(row["users"]), abs=1)
 
 
+def test_quantiles_are_those_of_poisson_without_doubt():
+    found = risk.simulate(network(0)[:1], levels=SURE, draws=20_000)
+    cuts = [found.sites.loc["s00", f"users_{cut}"] for cut in ("q05", "q50", "q95")]
+    assert cuts == poisson.ppf([0.05, 0.5, 0.95], 20).tolist()
+    assert found.network.loc["users"].tolist() == cuts
+
+
 def test_S18_a_mini_is_in_deficit_below_its_break_even_users():
     needed = ledger.break_even(NETWORK, figures=values()).loc["s03", "users_needed"]
     found = risk.simulate(NETWORK, levels=SURE, draws=20_000).sites
