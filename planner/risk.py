@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from planner._errors import InputError
 from planner._tables import listed
+from planner.demand import EMPLOYEES, INDEPENDENTS
 from planner.ledger import RUNNING, Figures, check_sites, coordination_eur, running_eur
 from planner.mobility import avoided_kg, avoided_km, check_levels
 from planner.rules import WORKING_DAYS_A_WEEK
@@ -44,8 +45,6 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Outcome = Literal["users", "balance_eur", "kg_co2e"]
 OUTCOMES: tuple[Outcome, ...] = ("users", "balance_eur", "kg_co2e")
-EMPLOYEES = ("cadres", "intermediate", "clerks", "workers")
-INDEPENDENTS = ("craft", "farmers")
 DEMAND = (
     *(f"{name}_telework" for name in (*EMPLOYEES, *INDEPENDENTS)),
     "independent_use_share", "telework_take_up", "telework_use_share",
