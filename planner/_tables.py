@@ -147,6 +147,17 @@ def refuse(where: str, faults: Sequence[str]) -> None:
     raise InputError("\n".join([f"{where}: {count}.", *shown]))
 
 
+def damaged_accents(text: str) -> bool:
+    """Return whether a text is UTF-8 that was once read as another encoding.
+
+    Examples
+    --------
+    >>> damaged_accents("MÃ¢con"), damaged_accents("Mâcon")
+    (True, False)
+    """
+    return _MOJIBAKE.search(text) is not None
+
+
 def listed(names: Sequence[object], *, longest: int = 8) -> str:
     """Return names for a message, the first few in full and the others counted.
 
@@ -175,7 +186,7 @@ def _decoded(path: Path, *, max_bytes: int) -> str:
         )
     text = _text(path, raw)
     for number, line in enumerate(text.split("\n"), start=1):
-        if _MOJIBAKE.search(line):
+        if damaged_accents(line):
             raise InputError(
                 f"{path}: accents were damaged before the planner read it, on line {number}: "
                 f"“{line.strip()[:80]}”. Export it again from the original as UTF-8."

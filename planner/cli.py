@@ -52,6 +52,11 @@ _STAGES = {
 _SOURCES = {
     "communes": "Communes",
     "filosofi": "Carreaux habités",
+    "bpe": "Commerces et services",
+    "third-places": "Tiers-lieux",
+    "france-services": "France services",
+    "mobpro": "Trajets vers le travail",
+    "jobs": "Emplois",
     "osm": "OpenStreetMap",
     "crop": "Découpe des routes",
     "build": "Construction",

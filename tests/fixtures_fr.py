@@ -9,6 +9,8 @@ import io
 import json
 import zipfile
 
+from pyproj import Transformer
+
 SIREN = "200067817"
 WEST, MIDDLE, EAST = 4.80, 4.83, 4.86
 SOUTH, NORTH = 46.20, 46.23
@@ -158,6 +160,13 @@ def replies(**changes):
         f"{base}/communes": as_json(communes()),
         "/overpass": osm_xml(),
         "/filosofi.zip": as_zip(grid__csv=as_csv(filosofi())),
+        "/BPE24.zip": as_zip(
+            BPE24__csv=as_csv(bpe()), Varmod_BPE24__csv=as_csv(TYPES, encoding="cp1252")
+        ),
+        "/third.csv": as_csv(THIRD_PLACES, separator=","),
+        "/fs.csv": as_csv(FRANCE_SERVICES, separator=","),
+        "/mobpro.zip": as_zip(FD_MOBPRO_2019__csv=as_csv(mobpro())),
+        "/jobs.zip": as_zip(base__CSV=as_csv(jobs())),
     } | changes
 
 
@@ -167,4 +176,95 @@ def servers(address):
         "communes": address,
         "osm": f"{address}/overpass",
         "filosofi": f"{address}/filosofi.zip",
+        "bpe": f"{address}/BPE24.zip",
+        "third-places": f"{address}/third.csv",
+        "france-services": f"{address}/fs.csv",
+        "mobpro": f"{address}/mobpro.zip",
+        "jobs": f"{address}/jobs.zip",
     }
+
+
+def bpe(edition=2024):
+    """Return the rows of a BPE: positions in degrees since 2024, in Lambert-93 before."""
+    rows = []
+    for code, kind, lon, lat in (
+        ("01900", "B201", 4.811, 46.217),
+        ("01900", "A129", 4.812, 46.216),
+        ("01900", "A501", 4.812, 46.216),  # no use for us
+        ("01901", "A504", 4.846, 46.215),
+        ("01901", "F307", None, None),
+        ("01901", "A504", 5.9, 45.0),  # far from its commune
+        ("69123", "B201", 4.85, 45.75),
+    ):
+        row = {"AN": edition, "DEP": code[:2], "DEPCOM": code, "TYPEQU": kind}
+        if edition >= 2024:
+            row |= {"NOMRS": f"LE  N°{len(rows)}", "LONGITUDE": lon, "LATITUDE": lat}
+        else:
+            x, y = (None, None) if lon is None else lambert(lon, lat)
+            row |= {"LAMBERT_X": x, "LAMBERT_Y": y, "QUALITE_XY": "Bonne"}
+        rows.append({key: "" if value is None else value for key, value in row.items()})
+    return rows
+
+
+def lambert(lon, lat):
+    x, y = Transformer.from_crs(4326, 2154, always_xy=True).transform(lon, lat)
+    return round(x, 2), round(y, 2)
+
+
+TYPES = [
+    {"COD_VAR": "DEP", "COD_MOD": "01", "LIB_MOD": "Ain"},
+    {"COD_VAR": "TYPEQU", "COD_MOD": "B201", "LIB_MOD": "Supérette"},
+    {"COD_VAR": "TYPEQU", "COD_MOD": "A129", "LIB_MOD": "Mairie"},
+    {"COD_VAR": "TYPEQU", "COD_MOD": "A504", "LIB_MOD": "Restaurant - restauration rapide"},
+    {"COD_VAR": "TYPEQU", "COD_MOD": "A501", "LIB_MOD": "Coiffure"},
+    {"COD_VAR": "TYPEQU", "COD_MOD": "F307", "LIB_MOD": "Bibliothèque"},
+]
+
+THIRD_PLACES = [
+    {"name": "Le Relais, coworking", "address.addressLocality": "Bourg-d’Œuf",
+     "address.postalCode": "01290", "geo.latitude": 46.2165, "geo.longitude": 4.8105},
+    {"name": "La Fabrique", "address.addressLocality": "Col",
+     "address.postalCode": "01290", "geo.latitude": 46.2155, "geo.longitude": 4.8455},
+    {"name": "Ailleurs", "address.addressLocality": "Lyon",
+     "address.postalCode": "69001", "geo.latitude": 45.76, "geo.longitude": 4.83},
+    {"name": "Sans lieu", "address.addressLocality": "Col",
+     "address.postalCode": "01290", "geo.latitude": "", "geo.longitude": ""},
+]  # fmt: skip
+
+STATE_LIST = [
+    {"NOM_TL": "Le Relais", "INSEECOM": "01900", "TYPO": "Coworking", "LAT": 46.2165,
+     "LONG": 4.8105},
+    {"NOM_TL": "La Fabrique", "INSEECOM": 0, "TYPO": "Fablab", "LAT": 46.2155, "LONG": 4.8455},
+]  # fmt: skip
+
+FRANCE_SERVICES = [
+    {"id_fs": 570, "lib_fs": "France services de Bourg", "insee_com": "01900",
+     "latitude": 46.2161, "longitude": 4.8121, "adresse": "1 place de la Mairie"},
+    {"id_fs": 571, "lib_fs": "France services de Lyon", "insee_com": "69381",
+     "latitude": 45.76, "longitude": 4.83, "adresse": "2 rue de la République"},
+]  # fmt: skip
+
+
+def mobpro():
+    """Return the rows of a MOBPRO: pairs on several rows, work abroad, a region elsewhere."""
+    return [
+        {"COMMUNE": home, "ARM": "ZZZZZ", "DCLT": work, "DCFLT": abroad, "TRANS": "5",
+         "IPONDI": weight, "CS1": "3"}
+        for home, work, abroad, weight in (
+            ("01900", "01900", "99999", "1.25000000001"),
+            ("01900", "01900", "99999", "2.5"),
+            ("01900", "69123", "99999", "250.125"),
+            ("01901", "SU025", "SU025", "3.0"),
+            ("2A004", "01901", "99999", "4.75"),
+            ("69123", "69123", "99999", "9.0"),
+        )
+    ]  # fmt: skip
+
+
+def jobs(year=19):
+    """Return the rows of base-cc-emploi-pop-active."""
+    return [
+        {"CODGEO": code, f"P{year}_POP1564": 9.5, f"P{year}_EMPLT": count,
+         f"P{year}_ACTOCC": count / 2}
+        for code, count in (("01900", 310.5), ("01901", 20.0), ("69123", 9e5))
+    ]  # fmt: skip

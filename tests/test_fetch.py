@@ -11,7 +11,9 @@ import pytest
 from fixtures_fr import (
     SIREN,
     TITLE,
+    as_csv,
     as_json,
+    bpe,
     communes,
     osm_xml,
     replies,
@@ -68,8 +70,14 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     assert len(home.residents) > 300
     assert home.crs.to_epsg() == 2154
     kinds = home.premises.groupby("commune")["kind"].apply(sorted)
-    assert list(kinds["01900"]) == ["bakery", "host_to_confirm"]
-    assert list(kinds["01901"]) == ["cafe", "host_to_confirm"]
+    every = "bakery convenience coworking france_services host_to_confirm townhall"
+    assert list(kinds["01900"]) == every.split()
+    assert list(kinds["01901"]) == ["cafe", "coworking", "host_to_confirm", "restaurant"]
+    statuses = home.premises.set_index("name")["status"]
+    assert statuses["Le Relais, coworking"] == "existing"
+    assert statuses["La Fabrique"] == "to_confirm"
+    assert home.flows["workers"].sum() == pytest.approx(261.625)
+    assert list(home.jobs["jobs"]) == [310.5, 20.0]
     assert "Chez le voisin" not in set(home.premises["name"])
     assert network.read_osm(home.roads_path).start.size == 3
     rows = home.sources.set_index("name")
@@ -78,7 +86,9 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     assert "imputés par l’Insee : 22 %" in rows["note"]["residents"]
     assert "Licence Ouverte" in rows["licence"]["contours"]
     assert "© les contributeurs OpenStreetMap (ODbL)" in home.attribution
-    assert not any("building" in fields["data"][0] for _, fields, _ in server.asked[3:])
+    asked = [fields["data"][0] for _, fields, _ in server.asked[3:] if "data" in fields]
+    assert asked
+    assert not any("building" in question for question in asked)
 
 
 def test_a_territory_fetched_can_be_planned_and_built_again_from_itself(fetch, tmp_path):
@@ -158,11 +168,38 @@ def test_without_the_grid_residents_are_estimated_and_the_register_says_so(fetch
     home = fetch()
     row = home.sources.set_index("name").loc["residents"]
     assert row["status"] == "assumption"
-    assert "Grille Filosofi non obtenue" in row["note"]
+    assert "Grille Filosofi : non obtenu" in row["note"]
     assert "bâtiments d’OpenStreetMap" in row["note"]
     assert list(home.residents.groupby("commune")["residents"].sum()) == [800, 200]
     assert all(i.startswith("w") for i in home.residents.index)
     assert any("way[building]" in str(f) or "wr[building]" in str(f) for _, f, _ in server.asked)
+
+
+def test_without_optional_sources_the_register_says_each_that_is_missing(fetch, server):
+    whole = fetch("tout")
+    gone = ("BPE24.zip", "third.csv", "fs.csv", "mobpro.zip", "jobs.zip")
+    answer(server, **{name: [Reply(status=503)] for name in gone})
+    home = fetch("peu", cache="autre")
+    assert home.flows is home.jobs is None
+    assert set(home.premises["kind"]) == {"bakery", "cafe", "host_to_confirm"}
+    rows = home.sources.set_index("name")
+    assert set(rows.loc[["premises", "flows", "jobs"], "status"]) == {"assumption"}
+    for part in ("BPE", "Tiers-lieux", "France services"):
+        assert f"{part}" in rows["note"]["premises"]
+    assert rows["note"]["premises"].count("non obtenu (no answer (HTTP 503))") == 3
+    assert "MOBPRO" in rows["note"]["flows"]
+    assert "autre" not in " ".join(rows["note"])  # where files lie is nobody's business
+    assert whole.digest != home.digest
+
+
+def test_one_premises_in_two_lists_counts_once(fetch, server):
+    rows = [*bpe(), {"AN": 2024, "DEP": "01", "DEPCOM": "01900", "TYPEQU": "B207"}]
+    rows[-1] |= {"NOMRS": "BOULANGERIE OEUF", "LONGITUDE": 4.8131, "LATITUDE": 46.2161}
+    answer(server, **{"BPE24.zip": [Reply(as_csv(rows))]})
+    home = fetch()
+    assert list(home.premises["kind"]).count("bakery") == 1
+    note = home.sources.set_index("name")["note"]["layer-premises"]
+    assert "1 d’entre eux écartés : déjà dans OpenStreetMap" in note
 
 
 def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
@@ -173,6 +210,11 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
         ("communes", f"/epcis/{SIREN}/communes"),
         ("filosofi", "/filosofi.zip"),
         ("region.osm", "/overpass"),
+        ("bpe", "/BPE24.zip"),
+        ("third-places", "/third.csv"),
+        ("france-services", "/fs.csv"),
+        ("mobpro", "/mobpro.zip"),
+        ("jobs", "/jobs.zip"),
     ):
         paths[name] = tmp_path / name
         paths[name].write_bytes(given[source])
@@ -184,9 +226,13 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
     assert "Fichier fourni : region.osm" in rows["note"]["roads"]
     assert "Fichier fourni : filosofi" in rows["note"]["residents"]
     assert not server.asked
-    paths["filosofi"].write_bytes(b"code;nom\n01001;a\n")
-    with pytest.raises(InputError, match="not a Filosofi grid"):
-        territory.fetch(SIREN, "b", files=paths, pbf=pbf)
+    assert home.flows is not None
+    for name in sorted(set(paths) - {"communes"}):
+        before = paths[name].read_bytes()
+        paths[name].write_bytes(b"code;nom\n01001;a\n")
+        with pytest.raises(InputError, match=f"{name}: not a"):
+            territory.fetch(SIREN, "b", files=paths, pbf=pbf)
+        paths[name].write_bytes(before)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +321,7 @@ def test_the_command_makes_the_territory_and_says_what_is_estimated(server, tmp_
     out, complaint = (process := command(server)).communicate(timeout=120)
     assert (process.returncode, complaint) == (0, "")
     assert "CC du Col : 2 communes" in out
-    assert "Grille Filosofi non obtenue" in out
+    assert "Grille Filosofi : non obtenu" in out
     assert territory.read(tmp_path / "cc-du-col").title == TITLE
 
 

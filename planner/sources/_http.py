@@ -90,6 +90,14 @@ class Request(NamedTuple):
     data: Mapping[str, str] | None = None
 
 
+class SourceError(NetworkError):
+    """A source that did not give its file: `reason` says why, the message also how to go on."""
+
+    def __init__(self, request: Request, reason: str) -> None:
+        super().__init__(f"{request.url}: {reason}. {request.by_hand}".removeprefix(": "))
+        self.reason = reason
+
+
 class Receipt(NamedTuple):
     """Where a file came from.
 
@@ -283,7 +291,7 @@ def _fetched(request: Request, path: Path, *, polite: Polite, progress: Progress
             break
         _log.info("%s: %s, asked again in %.0f s", request.url, said, pause)
         polite.sleep(pause)
-    raise NetworkError(f"{request.url}: no answer ({said}). {request.by_hand}")
+    raise SourceError(request, f"no answer ({said})")
 
 
 def _one_try(
@@ -313,7 +321,7 @@ def _refuse_status(reply: requests.Response, request: Request) -> None:
     said = f"HTTP {reply.status_code}"
     if reply.status_code in _RETRIED:
         raise _AgainError(said, _retry_after(reply))
-    raise NetworkError(f"{request.url}: no answer ({said}). {request.by_hand}")
+    raise SourceError(request, f"no answer ({said})")
 
 
 def _stored(
@@ -339,9 +347,7 @@ def _stored(
             if size > polite.max_bytes:
                 raise _too_large(request, size, polite)
             if polite.clock() > end:
-                raise NetworkError(
-                    f"{request.url}: not finished after {polite.total_s:.0f} s. {request.by_hand}"
-                )
+                raise SourceError(request, f"not finished after {polite.total_s:.0f} s")
             hashed.update(chunk)
             file.write(chunk)
             if progress is not None:
@@ -349,23 +355,21 @@ def _stored(
     if expected and reply.raw.tell() != expected:
         raise _AgainError(f"cut after {reply.raw.tell():,} bytes of {expected:,}")
     if not size:
-        raise NetworkError(f"{request.url}: the answer is empty. {request.by_hand}")
+        raise SourceError(request, "the answer is empty")
     return hashed.hexdigest()
 
 
 def _refuse_html(start: bytes, reply: requests.Response, request: Request) -> None:
     declared = "text/html" in reply.headers.get("Content-Type", "").lower()
     if declared or start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_HTML):
-        raise NetworkError(
-            f"{request.url}: the answer is a web page, not data: a proxy's log-in, or a service "
-            f"that moved. {request.by_hand}"
+        raise SourceError(
+            request,
+            "the answer is a web page, not data: a proxy's log-in, or a service that moved",
         )
 
 
-def _too_large(request: Request, size: int, polite: Polite) -> NetworkError:
-    return NetworkError(
-        f"{request.url}: {size:,} bytes, above the {polite.max_bytes:,} accepted. {request.by_hand}"
-    )
+def _too_large(request: Request, size: int, polite: Polite) -> SourceError:
+    return SourceError(request, f"{size:,} bytes, above the {polite.max_bytes:,} accepted")
 
 
 def _checked(path: Path, request: Request, check: Check) -> None:
@@ -374,8 +378,7 @@ def _checked(path: Path, request: Request, check: Check) -> None:
         check(path)
     except PlannerError as error:
         said = str(error).replace(str(path), "the answer").rstrip()
-        said = said.removesuffix(request.by_hand).rstrip().removesuffix(".")
-        raise NetworkError(f"{request.url}: {said}. {request.by_hand}") from error
+        raise SourceError(request, said.removesuffix(".")) from error
 
 
 def _retry_after(reply: requests.Response) -> float:

@@ -35,6 +35,10 @@ _GDAL_ERRORS = (
 )
 
 
+class OtherTableError(InputError):
+    """The file is sound, and is another table."""
+
+
 class Table(NamedTuple):
     """A table found in a publisher's file.
 
@@ -102,12 +106,12 @@ def found(
         for ours, theirs in columns.items()
     }
     lacking = [
-        " or ".join(columns[ours])
+        " or ".join(listed(columns[ours], longest=6).split(", "))
         for ours, theirs in names.items()
         if not theirs and ours not in optional
     ]
     if lacking:
-        raise InputError(
+        raise OtherTableError(
             f"{where}: not a {what}. Columns missing: {'; '.join(lacking)}. Found: "
             f"{listed(header, longest=40) or 'none'}."
         )
@@ -122,12 +126,23 @@ def tables_of(
     columns: Mapping[str, Sequence[str]],
     optional: Sequence[str] = (),
 ) -> Iterator[list[Table]]:
-    """Give the tables of a publisher's file, plain or packed, for the time of the block.
+    """Give the tables of that kind in a publisher's file, plain or packed, while the block runs.
 
-    Parameters and errors are those of `found`.
+    Archives also hold lists of codes and notices: what has other columns is passed over, unless
+    there is nothing else. Parameters and errors are those of `found`.
     """
     with opened(path, suffixes=SUFFIXES, what=what) as members:
-        yield [found(m, path, what=what, columns=columns, optional=optional) for m in members]
+        tables, others = [], []
+        for member in members:
+            try:
+                table = found(member, path, what=what, columns=columns, optional=optional)
+            except OtherTableError as error:
+                others.append(error)
+            else:
+                tables.append(table)
+        if not tables:
+            raise others[0]
+        yield tables
 
 
 def checked(
@@ -169,7 +184,9 @@ def chunks(table: Table) -> Iterator[pd.DataFrame]:
         yield chunk
 
 
-def numbers(chunk: pd.DataFrame, column: str, table: Table, *, low: float = 0.0) -> pd.Series:
+def numbers(
+    chunk: pd.DataFrame, column: str, table: Table, *, low: float = 0.0, empty: bool = False
+) -> pd.Series:
     """Return a column of a chunk as numbers (decimal point or comma), or refuse it by row.
 
     Parameters
@@ -182,11 +199,13 @@ def numbers(chunk: pd.DataFrame, column: str, table: Table, *, low: float = 0.0)
         Where they are from.
     low
         Smallest number accepted.
+    empty
+        Whether a cell may be empty: it is then NaN.
 
     Returns
     -------
     Series
-        Finite floats.
+        Finite floats, but where a cell is empty.
 
     Raises
     ------
@@ -195,6 +214,8 @@ def numbers(chunk: pd.DataFrame, column: str, table: Table, *, low: float = 0.0)
     """
     values = pd.to_numeric(chunk[column].str.replace(",", "."), errors="coerce").astype(float)
     bad = ~np.isfinite(values.to_numpy()) | (values.to_numpy() < low)
+    if empty:
+        bad &= (chunk[column] != "").to_numpy()
     if bad.any():
         first = chunk[bad].iloc[0]
         raise InputError(

@@ -8,11 +8,12 @@ what is estimated.
 
 import hashlib
 import math
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -20,8 +21,18 @@ import pandas as pd
 from planner._errors import InputError, PlannerError
 from planner._files import digest, existing_file, safe_cell, slug
 from planner._tables import listed
-from planner.sources import api_geo, filosofi, osm_crop, overpass
-from planner.sources._http import POLITE, Polite, Receipt, kept_or_made
+from planner.sources import (
+    api_geo,
+    bpe,
+    employment,
+    filosofi,
+    france_services,
+    mobpro,
+    osm_crop,
+    overpass,
+    third_places,
+)
+from planner.sources._http import POLITE, Polite, Receipt, SourceError, kept_or_made
 from planner.territory import _write
 from planner.territory._build import build
 from planner.territory._model import TOML, Territory
@@ -32,7 +43,16 @@ BUFFER_KM = 15.0
 places strays no further."""
 
 SERVERS: Mapping[str, str] = MappingProxyType(
-    {"communes": api_geo.SERVER, "osm": overpass.SERVER, "filosofi": filosofi.URL}
+    {
+        "communes": api_geo.SERVER,
+        "osm": overpass.SERVER,
+        "filosofi": filosofi.URL,
+        "bpe": bpe.URL,
+        "third-places": third_places.URL,
+        "france-services": france_services.URL,
+        "mobpro": mobpro.URL,
+        "jobs": employment.URL,
+    }
 )
 """Where each source is asked for: the address of a service, or of a file."""
 
@@ -41,6 +61,13 @@ NONE: Mapping[str, str] = MappingProxyType({})
 Progress = Callable[[str, int, int], None]
 """Told the source, what is done of it, and the whole (0 when not known)."""
 
+_PREMISES: Mapping[str, tuple[str, Any]] = MappingProxyType(
+    {
+        "bpe": ("Commerces et services (BPE)", bpe),
+        "third-places": ("Tiers-lieux", third_places),
+        "france-services": ("France services", france_services),
+    }
+)
 _METRES_PER_DEGREE = 111_320.0
 _DECIMALS = 4  # of degrees, for boxes: about ten metres
 
@@ -84,8 +111,9 @@ def fetch(
 ) -> Territory:
     """Make the territory of an EPCI from open data.
 
-    Communes come from API Géo, roads and premises from OpenStreetMap, residents from the INSEE
-    grid. Communes and roads are needed; a source that cannot be had otherwise is replaced by an
+    Communes come from API Géo, roads and premises from OpenStreetMap, residents, shops, commuters
+    and jobs from INSEE, third places and France services from their lists. Communes and roads are
+    needed; a source that cannot be had otherwise is replaced by an
     estimate, and the register says which and why. Downloads are kept in `cache`: run again after a
     failure, and only what is missing is asked for.
 
@@ -143,7 +171,13 @@ def fetch(
     if not (out / TOML).is_file():
         _write.refuse_folder(out, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix="planner-") as work:
-        made = {"contours": contours, "residents": _residents(run, shapes, Path(work))}
+        made = {
+            "contours": contours,
+            "residents": _residents(run, shapes, Path(work)),
+            "premises": _premises(run, shapes, Path(work)),
+            "flows": _flows(run, shapes, Path(work)),
+            "jobs": _jobs(run, shapes, Path(work)),
+        }
         buildings = made["residents"].path is None
         made["roads"] = _roads(run, shapes, pbf, buffer_km=buffer_km, buildings=buildings)
         progress("build", 0, 1)
@@ -194,9 +228,8 @@ def _residents(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     except PlannerError as error:
         if "filosofi" in run.files:
             raise
-        return _missing(
-            "Grille Filosofi", error, "Habitants répartis sur les bâtiments d’OpenStreetMap"
-        )
+        instead = "Habitants répartis sur les bâtiments d’OpenStreetMap."
+        return _Made(None, "", "", "", f"{_missing(run, 'Grille Filosofi', error)} {instead}")
     path = _csv(grid.cells, work / "residents.csv")
     share = grid.imputed_share
     imputed = "part inconnue" if math.isnan(share) else f"{100 * share:.0f} %"
@@ -205,6 +238,57 @@ def _residents(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
         f"par l’Insee : {imputed}. {_origin(raw)}"
     )
     return _Made(path, filosofi.SOURCE, filosofi.LICENCE, raw.date, note)
+
+
+def _premises(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return the premises of all the lists that could be had, and why others could not."""
+    frames, notes, sources, days = [], [], [], []
+    for name, (what, module) in _PREMISES.items():
+        try:
+            raw = _raw(run, name, module.fetch)
+            found = module.read(raw.path, shapes)
+        except PlannerError as error:
+            if name in run.files:
+                raise
+            notes.append(_missing(run, what, error))
+            continue
+        frames.append(found.frame)
+        notes.append(f"{what} : {found.note} {_origin(raw)}")
+        sources.append(module.SOURCE)
+        days.append(raw.date)
+    note = " ".join(notes)
+    frame = pd.concat(frames) if frames else pd.DataFrame()
+    if frame.empty:
+        return _Made(None, "", "", "", note)
+    path = _csv(frame.sort_values("id"), work / "premises.csv")
+    return _Made(path, " ; ".join(sources), third_places.LICENCE, max(days), note)
+
+
+def _flows(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return who lives where and works where."""
+    try:
+        raw = _raw(run, "mobpro", mobpro.fetch)
+        found = mobpro.read(raw.path, shapes.index)
+    except PlannerError as error:
+        if "mobpro" in run.files:
+            raise
+        return _Made(None, "", "", "", _missing(run, "Flux domicile-travail (MOBPRO)", error))
+    path = _csv(found.frame, work / "flows.csv")
+    note = f"{found.note} {_origin(raw)}"
+    return _Made(path, mobpro.SOURCE, mobpro.LICENCE, raw.date, note)
+
+
+def _jobs(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return the jobs of each commune."""
+    try:
+        raw = _raw(run, "jobs", employment.fetch)
+        frame = employment.read(raw.path, shapes.index)
+    except PlannerError as error:
+        if "jobs" in run.files:
+            raise
+        return _Made(None, "", "", "", _missing(run, "Emplois par commune", error))
+    path = _csv(frame, work / "jobs.csv")
+    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, _origin(raw))
 
 
 def _roads(
@@ -271,9 +355,11 @@ def _by_hand(path: Path, sha256: str = "") -> str:
     return f"Fichier fourni : {path.name} (SHA-256 {(sha256 or digest(path))[:16]}…)."
 
 
-def _missing(what: str, error: PlannerError, instead: str) -> _Made:
-    said = " ".join(str(error).split())[:160].rstrip(". ")
-    return _Made(None, "", "", "", f"{what} non obtenue ({said}). {instead}.")
+def _missing(run: _Run, what: str, error: PlannerError) -> str:
+    """Say in one line why a source is not there; where files lie on this machine is left out."""
+    said = error.reason if isinstance(error, SourceError) else str(error)
+    said = " ".join(said.replace(f"{run.cache}{os.sep}", "").split())
+    return f"{what} : non obtenu ({said[:200].rstrip('. ')})."
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> Path:
