@@ -41,8 +41,9 @@ _MOVED = (
     *(f"{name}_telework" for name in OCCUPATIONS), "telework_use_share", "independent_use_share",
 )  # fmt: skip
 USED = (
-    "employed_share", *(f"{name}_share" for name in OCCUPATIONS), "telework_take_up", *_MOVED,
-    "user_days_a_week", "peak_factor", "observed_users_low", "observed_users_high",
+    "employed_share", *(f"{name}_share" for name in OCCUPATIONS), "telework_take_up",
+    "telework_take_up_far", *_MOVED, "user_days_a_week", "peak_factor", "observed_users_low",
+    "observed_users_high",
 )  # fmt: skip
 """Keys of the assumptions that the chain leans on."""
 
@@ -122,6 +123,7 @@ def chain(
     figures: Mapping[str, float],
     occupations: pd.DataFrame | None = None,
     multiplier: pd.Series | None = None,
+    far: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return, at each demand point, those at work, who could telework, who do, and who would come.
 
@@ -137,6 +139,9 @@ def chain(
         assumptions stand in.
     multiplier
         What users are multiplied by in some communes (index code), from a survey; 1 in others.
+    far
+        Share of those at work whose employer is in another département, by commune, see
+        :func:`far_share`: they telework more. Nobody where it is not known.
 
     Returns
     -------
@@ -170,7 +175,9 @@ def chain(
     could = at_work * np.array([figures[f"{name}_telework"] for name in OCCUPATIONS])
     employed = len(EMPLOYEES)
     compatible = could[:, :employed].sum(axis=1)
-    teleworkers = compatible * figures["telework_take_up"]
+    away = 0.0 if far is None else far.reindex(points["commune"]).fillna(0.0).to_numpy(float)
+    near_take_up, far_take_up = figures["telework_take_up"], figures["telework_take_up_far"]
+    teleworkers = compatible * ((1 - away) * near_take_up + away * far_take_up)
     independents = could[:, employed:].sum(axis=1)
     users = (
         teleworkers * figures["telework_use_share"]
@@ -185,6 +192,40 @@ def chain(
         },
         index=points.index,
     )  # fmt: skip
+
+
+def far_share(flows: pd.DataFrame) -> pd.Series:
+    """Return the share of those at work whose employer is in another département, by commune.
+
+    Parameters
+    ----------
+    flows
+        Columns home, work (commune codes), workers.
+
+    Returns
+    -------
+    Series
+        Index commune of home, sorted; between 0 and 1. Abroad counts as another département.
+
+    Examples
+    --------
+    >>> flows = pd.DataFrame(
+    ...     {"home": ["69019"] * 2, "work": ["69123", "01053"], "workers": [300.0, 100.0]}
+    ... )
+    >>> far_share(flows).to_dict()
+    {'69019': 0.25}
+    """
+    home, work = (_departement(flows[name]) for name in ("home", "work"))
+    away = flows["workers"].where(home != work, 0.0)
+    total = flows.groupby("home")["workers"].sum()
+    share = away.groupby(flows["home"]).sum() / total.where(total > 0)
+    return share.fillna(0.0).rename("far").sort_index()
+
+
+def _departement(codes: pd.Series) -> pd.Series:
+    """Return the département of commune codes; overseas, its three characters."""
+    overseas = codes.str.startswith(("97", "98"))
+    return codes.str[:2].where(~overseas, codes.str[:3])
 
 
 def _occupied(points: pd.DataFrame, occupations: pd.DataFrame) -> np.ndarray:
@@ -286,12 +327,13 @@ def users_by_level(
     changes: Mapping[str, float] | None = None,
     per_1000: float | None = None,
     occupations: pd.DataFrame | None = None,
+    far: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return the users to be expected at each demand point at each level of demand.
 
     Parameters
     ----------
-    points, occupations
+    points, occupations, far
         As :func:`chain`.
     changes
         Assumptions that the user changed.
@@ -321,9 +363,9 @@ def users_by_level(
         )
     return pd.DataFrame(
         {
-            level: chain(points, figures=figures_at(level, changes), occupations=occupations)[
-                "users"
-            ]
+            level: chain(
+                points, figures=figures_at(level, changes), occupations=occupations, far=far
+            )["users"]
             for level in LEVELS
         }
     )

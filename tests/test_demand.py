@@ -251,3 +251,21 @@ def test_seats_suffice_on_the_peak_and_one_less_would_not(mean):
     seats = demand.peak_seats(mean, days_a_week=5, peak_factor=1)
     assert poisson.cdf(seats, mean) >= 0.95 - 1e-12
     assert seats == 0 or poisson.cdf(seats - 1, mean) < 0.95
+
+
+def test_those_who_work_in_another_departement_telework_more():
+    people = villages(1000.0, 1000.0)
+    figures = demand.figures_at("central")
+    plain = demand.chain(people, figures=figures)
+    found = demand.chain(people, figures=figures, far=pd.Series({CODES[0]: 0.5}))
+    ratio = (found["teleworkers"] / plain["teleworkers"]).tolist()
+    assert ratio == pytest.approx([(0.5 * 0.6 + 0.5 * 0.78) / 0.6, 1.0])
+    assert found["independents"].tolist() == plain["independents"].tolist()
+
+
+def test_another_departement_by_hand():
+    rows = [("69019", "69019", 60.0), ("69019", "01053", 30.0), ("69019", "99999", 10.0),
+            ("2A004", "2B033", 5.0), ("97411", "97414", 5.0), ("97411", "97209", 5.0),
+            ("01001", "01001", 0.0)]  # fmt: skip
+    share = demand.far_share(pd.DataFrame(rows, columns=["home", "work", "workers"]))
+    assert share.to_dict() == {"01001": 0.0, "2A004": 1.0, "69019": 0.4, "97411": 0.5}

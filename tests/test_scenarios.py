@@ -3,6 +3,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -476,3 +477,9 @@ def test_judgements_of_a_workshop_become_weights():
     assert scenario.weights == (("élus", (("habitants", 0.75), ("relais", 0.25))),)
     with pytest.raises(InputError, match="no criterion wifi"):
         with_weights(Scenario(), weighed({"élus": {"wifi": 1}}))
+
+
+def test_commuters_to_another_departement_raise_the_users_expected(home):
+    flows = pd.DataFrame({"home": ["69019"], "work": ["01053"], "workers": [100.0]})
+    plain, more = run(home), run(replace(home, flows=flows))
+    assert more.indicators["users_at_door_central"] > plain.indicators["users_at_door_central"]

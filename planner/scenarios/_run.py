@@ -156,7 +156,10 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
     """Return who is to be served, and where."""
     people = demand.residents(territory, cell_m=scenario.demand_cell_m)
     users = demand.users_by_level(
-        people, changes=scenario.changes, per_1000=scenario.users_per_1000
+        people,
+        changes=scenario.changes,
+        per_1000=scenario.users_per_1000,
+        far=None if territory.flows is None else demand.far_share(territory.flows),
     )
     people = people.assign(
         users=users[scenario.demand_level], **{f"users_{level}": users[level] for level in users}
