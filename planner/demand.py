@@ -33,7 +33,7 @@ LEVELS: tuple[DemandLevel, ...] = ("low", "central", "high")
 EMPLOYEES = ("cadres", "intermediate", "clerks", "workers")
 INDEPENDENTS = ("craft", "farmers")
 OCCUPATIONS = (*EMPLOYEES, *INDEPENDENTS)
-WEEKDAYS = 5
+WORKING_DAYS_A_WEEK = 5
 
 # What is low or high in a low or high demand: who could, and who would. How many do telework is
 # known better than the rest, and stays as it is.
@@ -318,7 +318,7 @@ def peak_seats(
     """
     if not 0 < served_share < 1 or not 0 <= users < math.inf:
         raise InputError("peak_seats: users are 0 or more, served_share is between 0 and 1.")
-    return int(poisson.ppf(served_share, users * days_a_week * peak_factor / WEEKDAYS))
+    return int(poisson.ppf(served_share, users * days_a_week * peak_factor / WORKING_DAYS_A_WEEK))
 
 
 def users_by_level(

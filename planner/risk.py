@@ -36,10 +36,9 @@ from numpy.typing import NDArray
 
 from planner._errors import InputError
 from planner._tables import listed
-from planner.demand import EMPLOYEES, INDEPENDENTS
+from planner.demand import EMPLOYEES, INDEPENDENTS, WORKING_DAYS_A_WEEK
 from planner.ledger import RUNNING, Figures, check_sites, coordination_eur, running_eur
 from planner.mobility import avoided_kg, avoided_km, check_levels
-from planner.rules import WORKING_DAYS_A_WEEK
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

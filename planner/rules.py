@@ -17,6 +17,7 @@ from scipy.special import gammaincinv
 from planner._errors import InputError
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
+from planner.demand import WORKING_DAYS_A_WEEK
 from planner.travel import BOUNDARY_MIN
 
 Objective = Literal["service", "cost", "minutes", "worst", "fairness"]
@@ -24,7 +25,6 @@ OBJECTIVES: tuple[Objective, ...] = ("service", "cost", "minutes", "worst", "fai
 
 RESIDENT_UNIT = 0.01  # residents are counted in whole hundredths: sums are then exact
 USER_UNIT = 0.0001  # expected users, in whole ten-thousandths
-WORKING_DAYS_A_WEEK = 5
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 _NO_SITES: Mapping[str, int] = MappingProxyType(dict.fromkeys(TIERS, 0))

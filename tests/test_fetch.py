@@ -343,7 +343,7 @@ def test_pairs_are_checked(monkeypatch, capsys, tmp_path, words):
     assert "SOURCE=VALEUR" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the run is killed by SIGKILL")
 def test_R1_killed_anywhere_and_run_again_it_ends_the_same(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -106,7 +106,7 @@ def test_geopackages_read_the_same(read, grid, tmp_path, packed):
 
 
 def test_7z_inside_zip_reads_the_same(read, grid, tmp_path):
-    py7zr = pytest.importorskip("py7zr")
+    py7zr = pytest.importorskip("py7zr", reason="py7zr reads 7z: an extra of the package")
     plain = tmp_path / "carreaux_200m_met.csv"
     plain.write_bytes(as_csv(filosofi()))
     inner = tmp_path / "Filosofi2019_carreaux_200m_csv.7z"

@@ -62,7 +62,7 @@ def test_shops_and_services_of_the_communes(read, shape):
         codes = as_csv(TYPES, encoding="cp1252")
         content, name = as_zip(BPE24__csv=content, Varmod__csv=codes), "BPE24.zip"
     if shape == "parquet":
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", reason="pyarrow reads Parquet: an extra of the package")
         made = io.BytesIO()
         frame = pd.DataFrame(bpe())
         for column in ("LONGITUDE", "LATITUDE"):

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from planner._errors import InputError
 from planner._tables import listed
 from planner.candidates import SHOPS, TIERS
-from planner.rules import WORKING_DAYS_A_WEEK
+from planner.demand import WORKING_DAYS_A_WEEK
 
 Floats = NDArray[np.float64]
 Figures = Mapping[str, float] | Mapping[str, Floats] | Mapping[str, float | Floats]

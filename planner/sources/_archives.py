@@ -26,6 +26,8 @@ MAX_MEMBERS = 1_000
 PACKED = (".zip", ".7z")
 _ZIP, _7Z = (b"PK\x03\x04", b"PK\x05\x06"), b"7z\xbc\xaf\x27\x1c"
 _CHUNK = 1 << 20
+# All that zipfile and py7zr raise for an archive that is damaged, encrypted, or packed in a way
+# that they do not read.
 _DAMAGE = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 
 
