@@ -62,8 +62,13 @@ class Plan:
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
         Columns site, tier, minutes, geometry; EPSG:4326.
-    outside
-        Demand points beyond the mesh minutes of every site; EPSG:4326.
+    people
+        Demand points with their way to the nearest site: commune (code), residents, users,
+        minutes (infinite where none is reached), minutes_slow, minutes_fast, site (id, or empty),
+        inside (the mesh minutes), near_structuring; EPSG:4326.
+    left_out
+        Candidate sites that are not opened: name, kind, commune, commune_name, tiers, gain
+        (residents), why (a French sentence), geometry; EPSG:4326.
     roads
         Lines with their class (highway), or None where times are estimates.
     ledger
@@ -103,7 +108,8 @@ class Plan:
     sites: gpd.GeoDataFrame = field(repr=False)
     communes: gpd.GeoDataFrame = field(repr=False)
     isochrones: gpd.GeoDataFrame = field(repr=False)
-    outside: gpd.GeoDataFrame = field(repr=False)
+    people: gpd.GeoDataFrame = field(repr=False)
+    left_out: gpd.GeoDataFrame = field(repr=False)
     roads: gpd.GeoDataFrame | None = field(repr=False)
     indicators: Mapping[str, float]
     ranges: Mapping[str, tuple[float, float]] = field(repr=False)
@@ -119,6 +125,11 @@ class Plan:
     ledger: pd.DataFrame = field(repr=False)
     accounts: "Mapping[str, StudyTable]" = field(repr=False)
     studies: "Mapping[str, StudyTable]" = field(default_factory=dict, repr=False)
+
+    @property
+    def outside(self) -> gpd.GeoDataFrame:
+        """Demand points beyond the mesh minutes of every site."""
+        return self.people[~self.people["inside"]]
 
     @property
     def proven(self) -> bool:

@@ -199,7 +199,8 @@ def test_O4_formulas_are_text_in_every_column_of_text(estimated, tmp_path):
     sites = estimated.sites.assign(**dict.fromkeys(columns, hostile))
     sites.index = [f"={n}" for n in range(len(sites))]
     places = estimated.communes.assign(name="=1+1")
-    areas = estimated.isochrones.assign(site=sites.index.to_numpy())
+    renamed = dict(zip(estimated.sites.index, sites.index, strict=True))
+    areas = estimated.isochrones.assign(site=estimated.isochrones["site"].map(renamed))
     folder = replace(estimated, sites=sites, communes=places, isochrones=areas).save(tmp_path / "o")
     for name in ("sites.csv", "communes.csv"):
         for row in rows(folder, name):
@@ -419,3 +420,27 @@ def test_the_map_of_liechtenstein_shows_every_site_with_its_popup(browser, tmp_p
     assert "OpenStreetMap" in headline
     assert browser.complaints() == []
     assert [url for url in browser.requests() if not url.startswith(("file:", "data:"))] == []
+
+
+def test_people_know_their_site_and_add_up_to_the_coverage(estimated):
+    people = estimated.people
+    by_commune = people[people["inside"]].groupby("commune")["residents"].sum()
+    told = estimated.communes["covered_mesh"]
+    assert by_commune.reindex(told.index).fillna(0).to_numpy() == pytest.approx(told, abs=0.01)
+    assert (people["minutes_fast"] <= people["minutes"]).all()
+    assert (people["minutes"] <= people["minutes_slow"]).all()
+    assert set(people["site"]) - {""} <= set(estimated.sites.index)
+    assert (np.isinf(people["minutes"]) == (people["site"] == "")).all()
+    inside = people["minutes"] <= estimated.scenario.mesh_min + 1e-6
+    assert (inside == people["inside"]).all()
+
+
+def test_candidates_left_out_say_why_and_what_they_would_bring(estimated):
+    left = estimated.left_out
+    assert len(left)
+    assert not set(left.index) & set(estimated.sites.index)
+    assert left["why"].str.len().gt(10).all()
+    nothing = left["gain"].round() == 0
+    assert left.loc[nothing, "why"].str.contains("déjà d’un site").all()
+    assert left.loc[~nothing, "why"].str.contains("de plus").all()
+    assert left["gain"].max() <= estimated.indicators["residents_outside"] + 0.01

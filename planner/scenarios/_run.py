@@ -1,7 +1,7 @@
 """From a territory and a scenario to a plan: the line, stage by stage."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,8 @@ from planner.plan import Plan
 from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, longest_min, seated, speeds, times
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._shown import left_out
+from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
 from planner.territory import Territory
@@ -68,9 +70,9 @@ def run(
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
     with clock.stage("demand"):
-        people, places = _ends(territory, scenario)
+        ends = _ends(territory, scenario)
     with clock.stage("minutes") as report:
-        case = _timed(territory, scenario, roads, (people, places), report=report)
+        case = _timed(territory, scenario, roads, ends, report=report)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -81,9 +83,11 @@ def run(
     with clock.stage("indicators"):
         served = _served(case, solution.tier)
         figures = _figures(case, solution.tier, served)
-        communes = indicators.by_commune(people, territory.communes, layers=served)
+        communes = indicators.by_commune(case.people, territory.communes, layers=served)
     with clock.stage("ranges"):
-        ranges = _ranges(case, solution.tier, figures)
+        others = list(_other_speeds(case, case.places.loc[solution.tier.index]))
+        ranges = _ranges(case, solution.tier, figures, others)
+        people = shown_people(case, solution.tier, served, others=others)
     found = {}
     if scenario.studies:
         with clock.stage("studies") as report:
@@ -97,7 +101,8 @@ def run(
         sites=sites,
         communes=communes.to_crs(4326),
         isochrones=areas,
-        outside=people[~served["mesh"]].to_crs(4326),
+        people=people,
+        left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
         indicators=figures | money.figures,
         ranges=ranges,
@@ -255,7 +260,7 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
 def _isochrones(
     case: Case, sites: gpd.GeoDataFrame, report: Callable[[int, int], None]
 ) -> gpd.GeoDataFrame:
-    cutoffs = (case.scenario.mesh_min,)
+    cutoffs = tuple(sorted({case.scenario.mesh_min, *case.scenario.isochrones_min}))
     if case.roads is None:
         areas = isochrones.estimated_polygons(sites, minutes=cutoffs)
     else:
@@ -314,11 +319,11 @@ def _use(case: Case, tier: pd.Series) -> dict[str, float]:
 
 
 def _ranges(
-    case: Case, tier: pd.Series, figures: dict[str, float]
+    case: Case, tier: pd.Series, figures: dict[str, float], others: Sequence[TravelTimes]
 ) -> dict[str, tuple[float, float]]:
     """Return the range of each figure when the same sites are reached slower and faster."""
     rows = [figures]
-    for minutes in _other_speeds(case, case.places.loc[tier.index]):
+    for minutes in others:
         other = replace(case, minutes=minutes)
         rows.append(_figures(other, tier, _served(other, tier)))
     return {key: (min(r[key] for r in rows), max(r[key] for r in rows)) for key in figures}

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -45,6 +45,8 @@ class Scenario(BaseModel):
         Minutes within which a resident should reach some site.
     structuring_min
         Minutes within which a resident should reach a structuring site.
+    isochrones_min
+        Minutes of the isochrones that are drawn, beside `mesh_min`.
     objective
         ``service``, ``cost``, ``minutes``, ``worst`` or ``fairness``: what is optimised first; see
         :func:`planner.coverage.solve`.
@@ -138,6 +140,9 @@ class Scenario(BaseModel):
     name: str = Field(default="base", max_length=200)
     mesh_min: float = Field(default=_default("mesh_min"), gt=0, le=120)
     structuring_min: float = Field(default=_default("structuring_min"), gt=0, le=120)
+    isochrones_min: tuple[Annotated[float, Field(gt=0, le=120)], ...] = Field(
+        default=(8.0, 10.0, 12.0), strict=False, max_length=6
+    )
     objective: Objective = "service"
     demand_level: DemandLevel = "central"
     users_per_1000: float | None = Field(default=None, ge=0, le=1000)
