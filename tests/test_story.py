@@ -15,9 +15,9 @@ import planner
 PACKAGE = Path(planner.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
-    "_errors _files _tables _osm _format _html sources territory assumptions spreadsheets network "
-    "travel routes isochrones demand candidates rules coverage certificate indicators ledger "
-    "mobility risk scores followup maps plan scenarios cli"
+    "_errors _files _tables _osm _language _format _html sources territory assumptions "
+    "spreadsheets network travel routes isochrones demand candidates rules coverage certificate "
+    "indicators ledger mobility risk scores followup maps plan compare dossier scenarios cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
