@@ -17,7 +17,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _language _format _html _svg sources territory assumptions "
     "spreadsheets network travel routes isochrones demand candidates rules coverage certificate "
-    "indicators ledger mobility risk scores followup maps plan compare dossier scenarios cli"
+    "indicators ledger mobility risk scores followup maps plan compare dossier widgets scenarios "
+    "cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
