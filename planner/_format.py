@@ -54,6 +54,18 @@ def number(value: float, *, decimals: int = 0) -> str:
     return format_decimal(rounded, format=_pattern(decimals), locale=_LOCALE)
 
 
+def signed(value: float, *, decimals: int = 0) -> str:
+    """Return a difference with its sign, and none where it rounds to nothing.
+
+    Examples
+    --------
+    >>> signed(1.26, decimals=1), signed(-3.0), signed(0.2)
+    ('+1,3', '-3', '0')
+    """
+    text = number(value, decimals=decimals)
+    return f"+{text}" if round(value, decimals) > 0 else text
+
+
 def percent(share: float, *, decimals: int = 1) -> str:
     """Return a share as a percentage that never rounds up to all, nor down to none.
 

@@ -27,7 +27,6 @@ LEAST_MIN = 1.0
 """Minutes below which nobody is said to gain or lose: half of what minutes are uncertain by."""
 
 _CENTS = 100
-_SAME = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +123,7 @@ def figures(plans: "Sequence[Plan]") -> pd.DataFrame:
     return table
 
 
-def best(row: pd.Series, *, better: int) -> list[str]:
+def best(row: pd.Series, *, better: int, written: Callable[[float], str] = repr) -> list[str]:
     """Return the names of the plans that are best by a measure; none where all are alike.
 
     Parameters
@@ -133,6 +132,8 @@ def best(row: pd.Series, *, better: int) -> list[str]:
         The figure by plan.
     better
         1 where more is better, -1 where less is, 0 where neither is.
+    written
+        How a figure is shown: two that a reader sees as the same are the same.
 
     Examples
     --------
@@ -140,10 +141,11 @@ def best(row: pd.Series, *, better: int) -> list[str]:
     ['B', 'C']
     """
     known = row.dropna().astype(float)
-    if not better or known.empty or known.max() - known.min() <= _SAME:
+    if not better or known.empty:
         return []
-    top = known.max() if better > 0 else known.min()
-    return [str(name) for name in known.index[(known - top).abs() <= _SAME]]
+    top = written(float(known.max() if better > 0 else known.min()))
+    found = [str(name) for name, value in known.items() if written(float(value)) == top]
+    return found if len(found) < len(known) else []
 
 
 def minutes(first: "Plan", other: "Plan") -> gpd.GeoDataFrame:
