@@ -394,6 +394,12 @@ def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monk
 # The real map
 
 
+def test_S10_the_pieces_of_a_map_are_those_of_its_page(plan):
+    page, pieces = plan.map(), plan.map_pieces()
+    for piece in (pieces.element, pieces.legend, *pieces.tables, *pieces.scripts, *pieces.styles):
+        assert piece in page
+
+
 @pytest.mark.browser
 def test_the_map_of_liechtenstein_shows_every_site_with_its_popup(browser, tmp_path):
     plan = shipped("liechtenstein")
