@@ -17,6 +17,7 @@ from planner import _format, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
+from planner._html import framed, tag
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
@@ -212,6 +213,14 @@ class Plan:
             attribution=[*self.attribution, *self.notes],
             register=self.sources,
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the five figures with their ranges, and the map."""
+        figures = (
+            tag("li", f"{name} : ", tag("b", value), f" ({doubt})" if doubt else "")
+            for name, value, doubt in self.figures()
+        )
+        return tag("div", tag("ul", *figures), framed(self.map(), title=self.title))
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write the plan into a folder: map, tables and the whole as JSON.
