@@ -382,7 +382,7 @@ def test_O6_a_write_that_fails_leaves_whole_files_and_no_other(
 
 
 def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monkeypatch):
-    def broken(**_):
+    def broken(_scene):
         raise InputError("The map cannot be drawn.")
 
     monkeypatch.setattr(plans.maps, "plan_map", broken)
