@@ -794,7 +794,7 @@ def test_assets_are_those_of_the_manifest():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"]
     ours = {
         "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "page.css", "carte.js",
-        "assumptions.csv", "en.po",
+        "assumptions.csv", "en.po", "dossier.html", "dossier.css", "dossier.js",
     }  # fmt: skip
     assert {file.name for file in folder.iterdir()} == {*taken, *ours}
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")
