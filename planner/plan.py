@@ -190,8 +190,15 @@ class Plan:
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
+        return maps.plan_map(self._scene())
+
+    def map_pieces(self) -> maps.Pieces:
+        """Return the same map in parts, to be put inside another page."""
+        return maps.pieces(self._scene())
+
+    def _scene(self) -> maps.Scene:
         sites = self.sites.assign(commune=self.sites["commune_name"])
-        return maps.plan_map(
+        return maps.plan_scene(
             title=f"{self.title} : scénario « {self.scenario.name} »",
             sites=sites,
             isochrones=self.isochrones,

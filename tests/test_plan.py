@@ -382,7 +382,7 @@ def test_O6_a_write_that_fails_leaves_whole_files_and_no_other(
 
 
 def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monkeypatch):
-    def broken(**_):
+    def broken(_scene):
         raise InputError("The map cannot be drawn.")
 
     monkeypatch.setattr(plans.maps, "plan_map", broken)
@@ -392,6 +392,12 @@ def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monk
 
 
 # The real map
+
+
+def test_S10_the_pieces_of_a_map_are_those_of_its_page(plan):
+    page, pieces = plan.map(), plan.map_pieces()
+    for piece in (pieces.element, pieces.legend, *pieces.tables, *pieces.scripts, *pieces.styles):
+        assert piece in page
 
 
 @pytest.mark.browser

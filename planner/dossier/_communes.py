@@ -13,7 +13,7 @@ from planner._html import Fragment, join, tag
 from planner._language import say
 from planner._svg import Place, discs, fitted, outline
 from planner.dossier import _table
-from planner.maps._layers import coverage_colour
+from planner.maps._base import coverage_colour
 from planner.maps._words import ESTIMATED, KINDS, TIERS, mark, status_words
 
 if TYPE_CHECKING:
