@@ -1,12 +1,13 @@
 """What a commission gets: one page that opens offline, paper, spreadsheet and GeoPackage."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from planner.dossier._brand import Brand, contrast_with_white, read_logo
 from planner.dossier._page import page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from planner.plan import Plan
 
 FILES = ("dossier.html",)
