@@ -203,6 +203,9 @@ def build(  # noqa: PLR0913 - one option a kind of file
         Path | None, typer.Option(help="CSV : actifs par commune de résidence et de travail.")
     ] = None,
     jobs: Annotated[Path | None, typer.Option(help="CSV : emplois par commune.")] = None,
+    occupations: Annotated[
+        Path | None, typer.Option(help="CSV : actifs occupés par métier et commune.")
+    ] = None,
     sources: Annotated[
         Path | None,
         typer.Option(help="CSV du registre : éditeur, licence, date de chaque fichier."),
@@ -225,6 +228,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
         premises=premises,
         flows=flows,
         jobs=jobs,
+        occupations=occupations,
         sources=sources,
         overwrite=overwrite,
     )

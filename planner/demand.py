@@ -26,13 +26,12 @@ from scipy.stats import poisson
 
 from planner import assumptions
 from planner._errors import InputError
+from planner.sources.tables import OCCUPATIONS
 from planner.territory import Territory
 
 DemandLevel = Literal["low", "central", "high"]
 LEVELS: tuple[DemandLevel, ...] = ("low", "central", "high")
-EMPLOYEES = ("cadres", "intermediate", "clerks", "workers")
-INDEPENDENTS = ("craft", "farmers")
-OCCUPATIONS = (*EMPLOYEES, *INDEPENDENTS)
+EMPLOYEES, INDEPENDENTS = OCCUPATIONS[:4], OCCUPATIONS[4:]
 WORKING_DAYS_A_WEEK = 5
 
 # What is low or high in a low or high demand: who could, and who would. How many do telework is

@@ -262,9 +262,11 @@ def mobpro():
 
 
 def jobs(year=19):
-    """Return the rows of base-cc-emploi-pop-active."""
+    """Return the rows of base-cc-emploi-pop-active; a fifth of the workers are cadres (3)."""
+    groups = {1: 0.02, 2: 0.08, 3: 0.2, 4: 0.3, 5: 0.25, 6: 0.15}
     return [
         {"CODGEO": code, f"P{year}_POP1564": 9.5, f"P{year}_EMPLT": count,
          f"P{year}_ACTOCC": count / 2}
+        | {f"C{year}_ACTOCC1564_CS{k}": count / 2 * share for k, share in groups.items()}
         for code, count in (("01900", 310.5), ("01901", 20.0), ("69123", 9e5))
     ]  # fmt: skip

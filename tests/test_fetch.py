@@ -15,6 +15,7 @@ from fixtures_fr import (
     as_json,
     bpe,
     communes,
+    jobs,
     osm_xml,
     replies,
     servers,
@@ -78,6 +79,7 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     assert statuses["La Fabrique"] == "to_confirm"
     assert home.flows["workers"].sum() == pytest.approx(261.625)
     assert list(home.jobs["jobs"]) == [310.5, 20.0]
+    assert home.occupations.loc["01901", ["cadres", "workers"]].tolist() == [2.0, 1.5]
     assert "Chez le voisin" not in set(home.premises["name"])
     assert network.read_osm(home.roads_path).start.size == 3
     rows = home.sources.set_index("name")
@@ -179,16 +181,27 @@ def test_without_optional_sources_the_register_says_each_that_is_missing(fetch, 
     gone = ("BPE24.zip", "third.csv", "fs.csv", "mobpro.zip", "jobs.zip")
     answer(server, **{name: [Reply(status=503)] for name in gone})
     home = fetch("peu", cache="autre")
-    assert home.flows is home.jobs is None
+    assert home.flows is home.jobs is home.occupations is None
     assert set(home.premises["kind"]) == {"bakery", "cafe", "host_to_confirm"}
     rows = home.sources.set_index("name")
-    assert set(rows.loc[["premises", "flows", "jobs"], "status"]) == {"assumption"}
+    assert set(rows.loc[["premises", "flows", "jobs", "occupations"], "status"]) == {"assumption"}
     for part in ("BPE", "Tiers-lieux", "France services"):
         assert f"{part}" in rows["note"]["premises"]
     assert rows["note"]["premises"].count("non obtenu (no answer (HTTP 503))") == 3
     assert "MOBPRO" in rows["note"]["flows"]
     assert "autre" not in " ".join(rows["note"])  # where files lie is nobody's business
     assert whole.digest != home.digest
+
+
+def test_jobs_without_occupations_are_taken_and_the_register_says_what_is_missing(fetch, tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_bytes(as_csv([{k: v for k, v in row.items() if "_CS" not in k} for row in jobs()]))
+    home = fetch(files={"jobs": path})
+    assert home.occupations is None
+    assert list(home.jobs["jobs"]) == [310.5, 20.0]
+    row = home.sources.set_index("name").loc["occupations"]
+    assert row["status"] == "assumption"
+    assert "Métiers des actifs : non obtenu" in row["note"]
 
 
 def test_one_premises_in_two_lists_counts_once(fetch, server):

@@ -15,6 +15,7 @@ from planner import PlannerError, Scenario, read_scenario, run, territory
 from planner._errors import Infeasible, InputError
 from planner.assumptions import DEFAULTS, table
 from planner.cli import _STAGES
+from planner.demand import OCCUPATIONS
 from planner.network import PROFILES
 from planner.scenarios import road_lines, with_assumptions, with_studies, with_weights
 from planner.scores import given as weighed
@@ -363,6 +364,19 @@ def test_road_lines_have_a_known_class():
 def test_N7_roads_cut_at_the_border_are_told():
     assert any(note.startswith("Routes coupées à 0") for note in shipped("liechtenstein").notes)
     assert not any("Routes coupées" in note for note in shipped("saone-beaujolais").notes)
+
+
+def test_known_occupations_take_the_place_of_the_assumed_mix_by_hand(home):
+    """A hundred cadres in each commune: 72 could telework, 43.2 do, 2 % of these come."""
+    table = pd.DataFrame(0.0, home.communes.index, list(OCCUPATIONS)).assign(cadres=100.0)
+    plan = run(replace(home, occupations=table))
+    communes = len(home.communes)
+    assert plan.indicators["users_at_door_central"] == pytest.approx(communes * 0.864, abs=0.01)
+    assert plan.indicators["users_at_door_low"] == pytest.approx(communes * 0.36, abs=0.01)
+    assert not any("Métiers" in note for note in plan.notes)
+    assert any("Métiers des actifs supposés, " in n for n in shipped("saone-beaujolais").notes)
+    some = run(replace(home, occupations=table.iloc[2:]))
+    assert f"Métiers des actifs supposés dans 2 communes sur {communes}" in " ".join(some.notes)
 
 
 def test_roads_are_kept_where_asked_and_the_plan_is_the_same(tmp_path):

@@ -27,7 +27,7 @@ from planner.sources import (
 )
 from planner.sources import bpe as shops
 from planner.sources import mobpro as commuting
-from planner.sources.tables import read_premises
+from planner.sources.tables import OCCUPATIONS, read_occupations, read_premises
 
 CODES = ["01900", "01901"]
 
@@ -208,6 +208,33 @@ def test_I1_a_home_that_lost_its_zero_is_refused(read):
 def test_jobs_of_any_year(read, year):
     frame = read(employment, as_csv(jobs(year), comma=year == 11))
     assert frame.to_numpy().tolist() == [["01900", 310.5, 155.25], ["01901", 20.0, 10.0]]
+
+
+@pytest.mark.parametrize("year", [11, 19, 22])
+def test_occupations_of_any_year_come_from_the_file_of_the_jobs(tmp_path, year):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv(jobs(year)))
+    frame = employment.read_occupations(path, CODES)
+    assert list(frame) == ["code", *OCCUPATIONS]
+    assert frame["code"].tolist() == ["01900", "01901"]
+    assert frame.iloc[1, 1:].tolist() == pytest.approx([2, 3, 2.5, 1.5, 0.8, 0.2])
+    frame.to_csv(path, index=False)
+    assert read_occupations(path).loc["01901", "cadres"] == 2
+
+
+def test_I9_jobs_without_occupations_have_none(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv([{k: v for k, v in row.items() if k[0] != "C" or k == "CODGEO"}
+                             for row in jobs()]))  # fmt: skip
+    with pytest.raises(InputError, match=r"Columns missing: .*c40_actocc1564_cs1"):
+        employment.read_occupations(path, CODES)
+
+
+def test_I7_a_negative_number_of_people_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv([jobs()[0], jobs()[1] | {"C19_ACTOCC1564_CS3": -1}]))
+    with pytest.raises(InputError, match="row 3, column “C19_ACTOCC1564_CS3”: “-1”"):
+        employment.read_occupations(path, CODES)
 
 
 def test_I11_jobs_of_other_communes_are_refused(read):

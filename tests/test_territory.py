@@ -167,13 +167,30 @@ def test_saone_beaujolais():
     assert place.communes["population"].sum() == 45_642
     assert place.communes.area.sum() / 1e6 == pytest.approx(546, abs=1)  # cells, against 538 km²
     assert place.roads_path is None
-    assert place.flows is place.jobs is None
+    assert place.flows is place.jobs is place.occupations is None
     assert "Insee, Filosofi 2019 (Licence Ouverte 2.0)" in place.attribution
     coworkings = place.premises[place.premises["kind"] == "coworking"]
     assert set(coworkings["status"]) == {"existing"}
     note = place.sources.set_index("name")["note"]
     assert "carreaux Insee habités de 1 km" in note["layer-communes"]
     assert "facteur de 0,55 à 1,52" in note["layer-residents"]
+
+
+def test_occupations_are_kept_with_the_territory_and_faults_refused_by_row(tmp_path):
+    path = tmp_path / "occupations.csv"
+    head = "code;cadres;intermediate;clerks;workers;craft;farmers\n"
+    path.write_text(f"{head}69018;120,5;200;180;90;40;10\n", encoding="utf-8")
+    place = built("saone-beaujolais", tmp_path / "with", occupations=path)
+    assert place.occupations.loc["69018", ["cadres", "farmers"]].tolist() == [120.5, 10]
+    row = place.sources.set_index("name").loc["occupations"]
+    assert (row["file"], row["what"]) == (
+        "inputs/occupations.csv",
+        "Actifs occupés par métier et commune de résidence",
+    )
+    path.write_text(f"{head}69018;120;-1;180;90;40;10\n9018;1;1;1;1;1;1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2, column “intermediate”: -1 is outside") as caught:
+        built("saone-beaujolais", tmp_path / "faulty", occupations=path)
+    assert "row 3, column “code”: 9018 has four digits" in str(caught.value)
 
 
 def test_one_host_to_confirm_at_the_centre_of_each_commune(rebuilt):

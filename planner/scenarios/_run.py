@@ -164,6 +164,7 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
+        occupations=territory.occupations,
         far=None if territory.flows is None else demand.far_share(territory.flows),
     )
     people = people.assign(
@@ -373,12 +374,20 @@ def _demand_notes(case: Case) -> list[str]:
         notes.append(
             "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
         )
-    if case.scenario.users_per_1000 is None:
-        notes.append(
-            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
-            "un ordre de grandeur."
-        )
+    if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
+        notes.append(f"Métiers des actifs supposés{said}")
     return notes
+
+
+def _assumed_occupations(case: Case) -> str:
+    """Say where the occupations of those at work are assumed, or ""."""
+    known = case.territory.occupations
+    if known is None:
+        return ", en attendant les fichiers de l’Insee : les usagers sont un ordre de grandeur."
+    lived = set(case.people["commune"])
+    assumed = len(lived - set(known.index))
+    where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
+    return where if assumed else ""
 
 
 def _beyond_km(case: Case) -> float:

@@ -9,6 +9,7 @@ residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE gri
 premises       id, name, kind, commune, lon, lat, status, source
 flows          home, work (commune codes), workers: who lives here and works there
 jobs           code, jobs, workers: jobs of each commune, and residents who have one
+occupations    code, and those who live there and have a job, by occupation (`OCCUPATIONS`)
 sources        name (of an input), [what, source, licence, date, note]
 ============== ==================================================================================
 
@@ -26,7 +27,7 @@ from planner._tables import Column, read_csv, refuse
 
 INPUTS = (
     *("roads", "populations", "communes", "contours", "residents", "premises"),
-    *("flows", "jobs"),
+    *("flows", "jobs", "occupations"),
 )
 """The inputs a territory can be built from, by the names the register gives them."""
 
@@ -37,6 +38,9 @@ KINDS = (
     *("activity_zone", "host_to_confirm"),
 )
 """Every kind of premises the planner knows."""
+
+OCCUPATIONS = ("cadres", "intermediate", "clerks", "workers", "craft", "farmers")
+"""Columns of the table of occupations: INSEE's groups 3, 4, 5, 6, 2 and 1."""
 
 _METROPOLITAN_FRANCE = (-5.5, 41.2, 9.8, 51.3)  # west, south, east, north, in degrees
 _CELL_ID = re.compile(r"CRS3035RES(\d+)mN(\d+)E(\d+)", re.IGNORECASE)
@@ -213,6 +217,24 @@ def read_jobs(path: Path | str) -> pd.DataFrame:
     number = Column("number", low=0)
     columns = {"code": Column("code"), "jobs": number, "workers": number}
     frame = read_csv(path, what="jobs", columns=columns, key="code")
+    return frame.set_index("code").sort_index()
+
+
+def read_occupations(path: Path | str) -> pd.DataFrame:
+    """Read the residents of each commune who have a job, by occupation.
+
+    Returns
+    -------
+    DataFrame
+        Index code, sorted; columns as `OCCUPATIONS` (floats: weights of a survey are not whole).
+
+    Raises
+    ------
+    InputError
+        With every fault of the file.
+    """
+    columns = {"code": Column("code")} | dict.fromkeys(OCCUPATIONS, Column("number", low=0))
+    frame = read_csv(path, what="occupations", columns=columns, key="code")
     return frame.set_index("code").sort_index()
 
 

@@ -30,6 +30,7 @@ _WHAT: Mapping[str, str] = MappingProxyType(
         "premises": "Équipements, coworkings et zones d’activité connus",
         "flows": "Actifs par commune de résidence et de travail",
         "jobs": "Emplois et actifs occupés par commune",
+        "occupations": "Actifs occupés par métier et commune de résidence",
     }
 )
 
@@ -66,6 +67,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
     premises: Path | str | None = None,
     flows: Path | str | None = None,
     jobs: Path | str | None = None,
+    occupations: Path | str | None = None,
     sources: Path | str | None = None,
     overwrite: bool = False,
 ) -> Territory:
@@ -105,6 +107,8 @@ def build(  # noqa: PLR0913 - one option a kind of file
         CSV: commuters by commune of home and of work.
     jobs
         CSV: jobs and workers of each commune.
+    occupations
+        CSV: residents of each commune who have a job, by occupation.
     sources
         CSV: who published each of these files, under which licence and when, for the register.
         A row for an input that is not given says in the register what is missing.
@@ -133,6 +137,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
         "premises": premises,
         "flows": flows,
         "jobs": jobs,
+        "occupations": occupations,
         "sources": sources,
     }
     inputs = _read_inputs({name: Path(p) for name, p in given.items() if p is not None})
@@ -168,7 +173,11 @@ def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
     def table(name: str) -> Any:  # noqa: ANN401 - a frame, of rows or of shapes, or None
         return _READERS[name](paths[name]) if name in paths else None
 
-    for name in ("flows", "jobs"):  # kept as they are: read here to refuse what is faulty
+    for name in (
+        "flows",
+        "jobs",
+        "occupations",
+    ):  # kept as they are: read here to refuse what is faulty
         table(name)
 
     return _Inputs(
@@ -192,6 +201,7 @@ _READERS = MappingProxyType(
         "premises": tables.read_premises,
         "flows": tables.read_flows,
         "jobs": tables.read_jobs,
+        "occupations": tables.read_occupations,
         "sources": tables.read_sources,
     }
 )

@@ -33,6 +33,7 @@ from planner.sources import (
     third_places,
 )
 from planner.sources._http import POLITE, Polite, Receipt, SourceError, kept_or_made
+from planner.sources._national import OtherTableError
 from planner.territory import _write
 from planner.territory._build import build
 from planner.territory._model import TOML, Territory
@@ -177,6 +178,7 @@ def fetch(
             "premises": _premises(run, shapes, Path(work)),
             "flows": _flows(run, shapes, Path(work)),
             "jobs": _jobs(run, shapes, Path(work)),
+            "occupations": _occupations(run, shapes, Path(work)),
         }
         buildings = made["residents"].path is None
         made["roads"] = _roads(run, shapes, pbf, buffer_km=buffer_km, buildings=buildings)
@@ -289,6 +291,20 @@ def _jobs(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
         return _Made(None, "", "", "", _missing(run, "Emplois par commune", error))
     path = _csv(frame, work / "jobs.csv")
     return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, _origin(raw))
+
+
+def _occupations(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return those who have a job by occupation, from the file of the jobs."""
+    try:
+        raw = _raw(run, "jobs", employment.fetch)
+        frame = employment.read_occupations(raw.path, shapes.index)
+    except PlannerError as error:
+        if "jobs" in run.files and not isinstance(error, OtherTableError):
+            raise
+        return _Made(None, "", "", "", _missing(run, "Métiers des actifs", error))
+    path = _csv(frame, work / "occupations.csv")
+    note = f"Actifs occupés de 15 à 64 ans. {_origin(raw)}"
+    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
 
 
 def _roads(

@@ -84,6 +84,9 @@ class Territory:
         when not known.
     jobs
         Index code; columns jobs, workers (residents who have one), floats; None when not known.
+    occupations
+        Index code; residents who have a job by occupation, columns as
+        `planner.sources.tables.OCCUPATIONS`, floats; None when not known.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Territory:
     roads_path: Path | None = None
     flows: pd.DataFrame | None = field(default=None, repr=False)
     jobs: pd.DataFrame | None = field(default=None, repr=False)
+    occupations: pd.DataFrame | None = field(default=None, repr=False)
 
 
 def content_digest(frame: gpd.GeoDataFrame) -> str:

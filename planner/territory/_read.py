@@ -267,8 +267,12 @@ def _input(folder: Path, sources: pd.DataFrame, name: str) -> Path | None:
 
 
 def _tables(folder: Path, sources: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the flows and the jobs, where the territory has them."""
-    readers = {"flows": tables.read_flows, "jobs": tables.read_jobs}
+    """Return the flows, the jobs and the occupations, where the territory has them."""
+    readers = {
+        "flows": tables.read_flows,
+        "jobs": tables.read_jobs,
+        "occupations": tables.read_occupations,
+    }
     paths = {name: _input(folder, sources, name) for name in readers}
     return {name: readers[name](path) for name, path in paths.items() if path is not None}
 
