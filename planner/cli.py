@@ -55,6 +55,9 @@ _SOURCES = {
     "bpe": "Commerces et services",
     "third-places": "Tiers-lieux",
     "france-services": "France services",
+    "sirene": "Établissements (Sirene)",
+    "sirene-units": "Unités légales (Sirene)",
+    "sirene-places": "Positions (Sirene)",
     "mobpro": "Trajets vers le travail",
     "jobs": "Emplois",
     "osm": "OpenStreetMap",
@@ -199,6 +202,9 @@ def build(  # noqa: PLR0913 - one option a kind of file
     ] = None,
     residents: Annotated[Path | None, typer.Option(help="CSV des carreaux habités.")] = None,
     premises: Annotated[Path | None, typer.Option(help="CSV des lieux.")] = None,
+    establishments: Annotated[
+        Path | None, typer.Option(help="CSV : coopératives et associations.")
+    ] = None,
     flows: Annotated[
         Path | None, typer.Option(help="CSV : actifs par commune de résidence et de travail.")
     ] = None,
@@ -226,6 +232,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
         contours=contours,
         residents=residents,
         premises=premises,
+        establishments=establishments,
         flows=flows,
         jobs=jobs,
         occupations=occupations,

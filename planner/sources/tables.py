@@ -7,6 +7,7 @@ populations    name, population, [code, year, source]
 communes       code, name, population, lon, lat, [point_source]
 residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE grid cells
 premises       id, name, kind, commune, lon, lat, status, source
+establishments id, name, kind, commune, lon, lat, [source]: cooperatives and associations
 flows          home, work (commune codes), workers: who lives here and works there
 jobs           code, jobs, workers: jobs of each commune, and residents who have one
 occupations    code, and those who live there and have a job, by occupation (`OCCUPATIONS`)
@@ -27,7 +28,7 @@ from planner._tables import Column, read_csv, refuse
 
 INPUTS = (
     *("roads", "populations", "communes", "contours", "residents", "premises"),
-    *("flows", "jobs", "occupations"),
+    *("flows", "jobs", "occupations", "establishments"),
 )
 """The inputs a territory can be built from, by the names the register gives them."""
 
@@ -38,6 +39,9 @@ KINDS = (
     *("activity_zone", "host_to_confirm"),
 )
 """Every kind of premises the planner knows."""
+
+ESTABLISHMENT_KINDS = ("scop", "scic", "cae", "association")
+"""Kinds of the table of establishments: cooperatives, then associations."""
 
 OCCUPATIONS = ("cadres", "intermediate", "clerks", "workers", "craft", "farmers")
 """Columns of the table of occupations: INSEE's groups 3, 4, 5, 6, 2 and 1."""
@@ -171,6 +175,39 @@ def read_premises(path: Path | str) -> pd.DataFrame:
     notes = zip(frame["source"], frame["status"], strict=True)
     frame["source"] = [" – ".join(part for part in note if part) for note in notes]
     frame["status"] = [_status(text) for text in frame["status"]]
+    return frame
+
+
+def read_establishments(path: Path | str) -> pd.DataFrame:
+    """Read cooperatives and associations.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, name, kind (one of `ESTABLISHMENT_KINDS`), commune (code), lon, lat (degrees,
+        WGS84), source.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file: also an unknown kind, and a position outside France.
+    """
+    columns = {
+        "id": Column(),
+        "name": Column(empty=True),
+        "kind": Column(),
+        "commune": Column("code"),
+        "lon": Column("number"),
+        "lat": Column("number"),
+        "source": Column(required=False),
+    }
+    frame = read_csv(path, what="establishments", columns=columns, key="id")
+    faults = [
+        f"establishment {i}, column “kind”: {_unknown(kind, ESTABLISHMENT_KINDS)}"
+        for i, kind in zip(frame["id"], frame["kind"], strict=True)
+        if kind not in ESTABLISHMENT_KINDS
+    ]
+    refuse(str(path), faults + list(_misplaced(frame, ids="id", codes="commune")))
     return frame
 
 

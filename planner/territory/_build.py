@@ -30,6 +30,7 @@ _WHAT: Mapping[str, str] = MappingProxyType(
         "premises": "Équipements, coworkings et zones d’activité connus",
         "flows": "Actifs par commune de résidence et de travail",
         "jobs": "Emplois et actifs occupés par commune",
+        "establishments": "Coopératives et associations",
         "occupations": "Actifs occupés par métier et commune de résidence",
     }
 )
@@ -45,11 +46,12 @@ class _Inputs(NamedTuple):
     contours: gpd.GeoDataFrame | None
     cells: pd.DataFrame | None
     premises: pd.DataFrame | None
+    establishments: pd.DataFrame | None
     origins: pd.DataFrame | None
 
 
 class _Built(NamedTuple):
-    """The three layers, and for the register what was done to make each."""
+    """The layers, and for the register what was done to make each."""
 
     layers: Mapping[str, gpd.GeoDataFrame]
     notes: Mapping[str, str]
@@ -65,6 +67,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
     contours: Path | str | None = None,
     residents: Path | str | None = None,
     premises: Path | str | None = None,
+    establishments: Path | str | None = None,
     flows: Path | str | None = None,
     jobs: Path | str | None = None,
     occupations: Path | str | None = None,
@@ -103,6 +106,8 @@ def build(  # noqa: PLR0913 - one option a kind of file
         CSV: inhabited cells of the INSEE grid.
     premises
         CSV: facilities, coworkings and activity zones known from elsewhere.
+    establishments
+        CSV: cooperatives and associations.
     flows
         CSV: commuters by commune of home and of work.
     jobs
@@ -135,6 +140,7 @@ def build(  # noqa: PLR0913 - one option a kind of file
         "contours": contours,
         "residents": residents,
         "premises": premises,
+        "establishments": establishments,
         "flows": flows,
         "jobs": jobs,
         "occupations": occupations,
@@ -187,6 +193,7 @@ def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
         contours=table("contours"),
         cells=table("residents"),
         premises=table("premises"),
+        establishments=table("establishments"),
         origins=table("sources"),
         extract=osm.read(paths["roads"]) if "roads" in paths else None,
     )
@@ -199,6 +206,7 @@ _READERS = MappingProxyType(
         "contours": api_geo.read,
         "residents": tables.read_cells,
         "premises": tables.read_premises,
+        "establishments": tables.read_establishments,
         "flows": tables.read_flows,
         "jobs": tables.read_jobs,
         "occupations": tables.read_occupations,
@@ -208,19 +216,21 @@ _READERS = MappingProxyType(
 
 
 def _layers(inputs: _Inputs) -> _Built:
-    """Make the three layers, one after the other."""
+    """Make the layers, one after the other."""
     try:
         communes, communes_note = _communes(inputs)
         residents, residents_note = _people(inputs, communes)
         premises, premises_note = _sites(inputs, communes)
+        layers = {"communes": communes, "residents": residents, "premises": premises}
+        notes = {"communes": communes_note, "residents": residents_note, "premises": premises_note}
+        if inputs.establishments is not None:
+            known = _premises.establishments_from_table(inputs.establishments, communes)
+            layers["establishments"] = known
+            notes["establishments"] = f"{len(known)} établissements du fichier establishments.csv."
     except InputError as error:  # faults between files: name them all
         files = ", ".join(str(path) for n, path in inputs.paths.items() if n in tables.INPUTS)
         raise InputError(f"{files} do not agree.\n{error}") from error
-    layers = {"communes": communes, "residents": residents, "premises": premises}
-    return _Built(
-        {name: frame.sort_index() for name, frame in layers.items()},
-        {"communes": communes_note, "residents": residents_note, "premises": premises_note},
-    )
+    return _Built({name: frame.sort_index() for name, frame in layers.items()}, notes)
 
 
 def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
@@ -278,7 +288,12 @@ def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:
     """Return the register: one row an input file, one a layer, one for the hosts supposed."""
     rows = [_input_row(inputs, name) for name in tables.INPUTS if name in inputs.paths]
     rows += _missing_rows(inputs)
-    what = {"communes": "Communes", "residents": "Points de demande", "premises": "Lieux"}
+    what = {
+        "communes": "Communes",
+        "residents": "Points de demande",
+        "premises": "Lieux",
+        "establishments": "Coopératives et associations",
+    }
     for layer, note in built.notes.items():
         if note:
             row = {"name": f"layer-{layer}", "what": what[layer], "status": "derived", "note": note}

@@ -47,12 +47,23 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
         ),
     }
 )
-"""The layers of a territory, in the order they are written."""
+"""The layers that every territory has, in the order they are written."""
+
+EXTRA_LAYERS: Mapping[str, Layer] = MappingProxyType(
+    {
+        "establishments": Layer(
+            "id", dict.fromkeys(("name", "kind", "commune", "source"), str), "Point"
+        )
+    }
+)
+"""Layers that a territory may have, written after the others."""
+
+ALL_LAYERS: Mapping[str, Layer] = MappingProxyType({**LAYERS, **EXTRA_LAYERS})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Territory:
-    """A territory in memory: three layers in one metric CRS, and the register of their sources.
+    """A territory in memory: its layers in one metric CRS, and the register of their sources.
 
     Attributes
     ----------
@@ -79,6 +90,10 @@ class Territory:
         any of them does, and not with the version of GDAL that wrote the GeoPackage.
     roads_path
         The OpenStreetMap file that holds the roads, or None.
+    establishments
+        Cooperatives and associations. Index `id` (SIRET); columns name (may be empty), kind
+        (``scop``, ``scic``, ``cae`` or ``association``), commune (code), source, geometry (points);
+        None when not known.
     flows
         Commuters: columns home, work (commune codes; work may be outside), workers (float); None
         when not known.
@@ -99,6 +114,7 @@ class Territory:
     attribution: tuple[str, ...] = field(repr=False)
     digest: str = field(repr=False)
     roads_path: Path | None = None
+    establishments: gpd.GeoDataFrame | None = field(default=None, repr=False)
     flows: pd.DataFrame | None = field(default=None, repr=False)
     jobs: pd.DataFrame | None = field(default=None, repr=False)
     occupations: pd.DataFrame | None = field(default=None, repr=False)

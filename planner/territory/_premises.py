@@ -9,7 +9,7 @@ import shapely
 
 from planner._tables import refuse
 from planner.sources import osm
-from planner.territory._model import LAYERS
+from planner.territory._model import EXTRA_LAYERS, LAYERS
 from planner.territory._places import centres, commune_of
 from planner.territory._write import rounded
 
@@ -69,10 +69,38 @@ def premises_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.
     InputError
         With every premises whose commune is unknown, or that is far from its commune.
     """
+    return _placed(table, communes, what="premises")[_COLUMNS]
+
+
+def establishments_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the establishments of a table, in the CRS of the communes.
+
+    Parameters
+    ----------
+    table
+        What `planner.sources.tables.read_establishments` returned.
+    communes
+        The communes, in the metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The establishments layer.
+
+    Raises
+    ------
+    InputError
+        As `premises_from_table`.
+    """
+    columns = [*EXTRA_LAYERS["establishments"].columns, "geometry"]
+    return _placed(table, communes, what="establishments")[columns]
+
+
+def _placed(table: pd.DataFrame, communes: gpd.GeoDataFrame, *, what: str) -> gpd.GeoDataFrame:
     points = gpd.points_from_xy(table["lon"], table["lat"], crs="EPSG:4326")
     frame = rounded(gpd.GeoDataFrame(table, geometry=points).set_index("id").to_crs(communes.crs))
-    refuse("premises", list(_astray(frame, communes)))
-    return frame[_COLUMNS]
+    refuse(what, list(_astray(frame, communes)))
+    return frame
 
 
 def without_doubles(frame: gpd.GeoDataFrame, known: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

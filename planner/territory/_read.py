@@ -24,7 +24,15 @@ from planner._files import digest, slug
 from planner._tables import refuse
 from planner.sources import tables
 from planner.territory import _checks
-from planner.territory._model import GPKG, LAYERS, SOURCE_COLUMNS, TOML, Territory, content_digest
+from planner.territory._model import (
+    ALL_LAYERS,
+    GPKG,
+    LAYERS,
+    SOURCE_COLUMNS,
+    TOML,
+    Territory,
+    content_digest,
+)
 
 GDAL_ERRORS = (
     *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, NoCRSError),
@@ -182,8 +190,10 @@ def _layers(path: Path, *, crs: CRS) -> tuple[dict[str, gpd.GeoDataFrame], list[
         found = {str(name) for name in pyogrio.list_layers(path)[:, 0]}
     except GDAL_ERRORS as error:
         return layers, [f"{path.name}: not readable ({_said(error)}). Build the territory again."]
-    for layer in LAYERS:
+    for layer in ALL_LAYERS:
         if layer not in found:
+            if layer not in LAYERS:
+                continue
             present = ", ".join(sorted(found)) or "none"
             faults.append(f"{path.name}: layer {layer} is missing (found: {present}).")
             continue
@@ -233,7 +243,7 @@ def _corruption(path: Path) -> str:
 
 def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFrame:
     """Return a layer with its index and columns, in `crs`; refuse it when it lacks any."""
-    shape = LAYERS[layer]
+    shape = ALL_LAYERS[layer]
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InputError("it has no geometry. Give it one.")
     wanted = (shape.key, *shape.columns)
@@ -253,7 +263,7 @@ def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFram
 
 def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a sound layer with the types promised: text, float, and int for a population."""
-    kinds = dict(LAYERS[layer].columns)
+    kinds = dict(ALL_LAYERS[layer].columns)
     frame = frame.fillna({column: "" for column, kind in kinds.items() if kind is str})
     frame = frame.astype(kinds)
     frame.index = frame.index.astype(str)
@@ -281,7 +291,7 @@ def _digest(folder: Path, sources: pd.DataFrame, layers: dict[str, gpd.GeoDataFr
     """Return the digest of a territory whose files have been checked against its register."""
     lines = [f"{TOML} {digest(folder / TOML)}"]
     lines += [f"{file} {sha}" for file, sha in _registered(sources)]
-    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in LAYERS]
+    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in layers]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ import shapely
 
 from planner._errors import InputError
 from planner._tables import listed
-from planner.territory._model import LAYERS, SOURCE_COLUMNS, TOML
+from planner.territory._model import ALL_LAYERS, SOURCE_COLUMNS, TOML
 
 _CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}  # else GDAL writes the hour of the build
 _OURS = re.compile(r"\.cache|territory\.toml|territory\.gpkg(-wal|-shm)?|inputs|roads\..+")
@@ -55,7 +55,9 @@ def rounded(frame: gpd.GeoDataFrame, *, step_m: float = 0.01) -> gpd.GeoDataFram
 def write_gpkg(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     """Write the layers of a territory to one GeoPackage, sorted by id, with spatial indexes."""
     with _fixed_clock():
-        for layer, shape in LAYERS.items():
+        for layer, shape in ALL_LAYERS.items():
+            if layer not in layers:
+                continue
             frame = layers[layer].sort_index()
             frame = frame[[*shape.columns, "geometry"]].reset_index(names=shape.key)
             geometry = "Point" if shape.geometry == "Point" else "MultiPolygon"
