@@ -15,16 +15,32 @@ a site for a group is the weighted sum of its criteria, each brought between 0 a
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
 from planner._tables import Column, listed, read_csv, refuse
+from planner.candidates import SHOPS
 
 CRITERIA = ("habitants", "usagers", "services", "relais", "communauté")
 """What candidate sites are scored on: residents within the mesh minutes, users the site alone would
-have, other premises and other candidates in its commune, places of a community there."""
+have, other premises and other candidates in its commune, the community around it (see
+:func:`community`)."""
+
+COMMUNITY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "cooperatives": frozenset(("scop", "scic", "cae")),
+        "associations": frozenset(("association",)),
+        "places": frozenset(("coworking", "community_centre", "france_services", "library")),
+        "shops": SHOPS,
+    }
+)
+"""Kinds of establishments and premises that make each part of a community."""
+
+USED = tuple(f"community_{part}_{end}" for part in COMMUNITY for end in ("weight", "half"))
+"""Keys of the assumptions that the score of a community leans on."""
 
 CONSISTENT = 0.1
 """Largest consistency ratio of a group whose judgements hold together (Saaty 1980)."""
@@ -159,6 +175,58 @@ def given(weights: Mapping[str, Mapping[str, float]]) -> Weights:
         )
     frame = frame.div(frame.sum(axis=1), axis=0).rename_axis("group")
     return Weights(frame, pd.Series(np.nan, frame.index, name="consistency"))
+
+
+def community(counts: pd.DataFrame, *, figures: Mapping[str, float]) -> pd.DataFrame:
+    r"""Return how much of a community each site would find around it, and of what it is made.
+
+    With :math:`n_k` establishments or places of part :math:`k` in reach, the score is
+
+    .. math::
+
+        \sum_k w_k \frac{n_k}{n_k + h_k} \Big/ \sum_k w_k
+
+    so that :math:`h_k` of them give half of what the part can give, and more is always better.
+
+    Parameters
+    ----------
+    counts
+        Index site; a column for each part that is known, of those of :data:`COMMUNITY`: how many
+        are in reach. What is not known is no column, and weighs nothing.
+    figures
+        Assumptions by key: weights and halves, see :data:`USED`.
+
+    Returns
+    -------
+    DataFrame
+        The counts, and ``score`` (0 to 1).
+
+    Raises
+    ------
+    InputError
+        When there is no part, one that is none, a count that is no number, 0 or more, or when the
+        parts that are known weigh nothing.
+
+    Examples
+    --------
+    >>> from planner import assumptions
+    >>> counts = pd.DataFrame({"cooperatives": [2, 0], "shops": [20, 20]}, index=["a", "b"])
+    >>> community(counts, figures=assumptions.values())["score"].round(3).tolist()
+    [0.5, 0.136]
+    """
+    strange = [str(part) for part in counts if part not in COMMUNITY]
+    number = counts.astype(float)
+    if strange or not ((number >= 0) & (number < np.inf)).to_numpy().all():
+        raise InputError(
+            f"community: {listed(strange) or 'a count'} is not what is counted. Give numbers, 0 or "
+            f"more, of {', '.join(COMMUNITY)}."
+        )
+    weight = np.array([figures[f"community_{part}_weight"] for part in number])
+    half = np.array([figures[f"community_{part}_half"] for part in number])
+    if not weight.sum() > 0 or not (half > 0).all():
+        raise InputError("community: one part needs a weight above 0, and every half is above 0.")
+    share = number / (number + half)
+    return counts.assign(score=(share @ weight) / weight.sum())
 
 
 def scaled(criteria: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@ import contextlib
 import json
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import shipped
 from pydantic import ValidationError
+from shapely import Point
 
 import planner
 from planner import PlannerError, Scenario, read_scenario, run, territory
@@ -481,6 +483,31 @@ def test_candidates_are_ranked_by_what_groups_weigh(home):
     assert set(plan.sites.index) <= set(rows["identifiant"])
     chosen = set(rows.loc[rows["dans le plan"] == "oui", "identifiant"])
     assert chosen == set(plan.sites.index)
+
+
+def test_S16_the_parts_of_a_community_are_counted_by_hand_and_written(home):
+    """Three cooperatives at a candidate's door, and an association out of anybody's reach."""
+    place = home.premises.geometry.loc["h-69018"]
+    far = Point(place.x + 200_000, place.y)
+    known = gpd.GeoDataFrame(
+        {"name": "", "kind": ["scop", "scic", "cae", "association"], "commune": "69018"},
+        geometry=[place, place, place, far],
+        index=["1", "2", "3", "4"],
+        crs=home.crs,
+    )
+    study = Scenario(studies=("scores",), structuring_min=0.001, structuring_sites=0)
+    rows = run(replace(home, establishments=known), study).studies["classement"].rows
+    row = rows.set_index("identifiant").loc["h-69018"]
+    cooperatives, associations = (
+        next(name for name in rows if name.startswith(f"{part} à "))
+        for part in ("coopératives", "associations")
+    )
+    assert row[[cooperatives, associations]].tolist() == [3, 0]
+    assert row["communauté"] >= round(0.4 * 3 / 5, 3)
+    assert rows[cooperatives].sum() <= 3 * len(rows)
+    plain = run(home, study).studies["classement"]
+    assert not any("coopératives" in name for name in plain.rows)
+    assert "Sirene n’a pas été lu" in plain.note
 
 
 def test_judgements_of_a_workshop_become_weights():

@@ -7,8 +7,9 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from planner import assumptions
 from planner._errors import InputError
-from planner.scores import given, ranking, read_judgements, scaled, stability
+from planner.scores import COMMUNITY, community, given, ranking, read_judgements, scaled, stability
 
 SITES = pd.DataFrame(
     {"residents": [900.0, 300.0, 600.0], "community": [0.0, 4.0, 2.0], "premises": [1.0, 1.0, 1.0]},
@@ -123,6 +124,44 @@ def test_scores_are_shares_and_the_best_in_all_is_first(values, weight, site, mo
     assert found["score"].between(-1e-9, 1 + 1e-9).all()
     assert found["score"].max() == pytest.approx(found.loc[top, "score"])
     assert sorted(found["rank"]) == list(range(1, len(table) + 1))
+
+
+def test_S16_the_community_by_hand():
+    counts = pd.DataFrame(
+        {"cooperatives": [2, 6], "associations": [50, 0], "places": [1, 3], "shops": [20, 5]},
+        index=["a", "b"],
+    )
+    found = community(counts, figures=assumptions.values())
+    a = 0.4 * 2 / 4 + 0.2 * 50 / 100 + 0.25 * 1 / 4 + 0.15 * 20 / 40
+    b = 0.4 * 6 / 8 + 0.2 * 0 + 0.25 * 3 / 6 + 0.15 * 5 / 25
+    assert found["score"].tolist() == pytest.approx([a, b])
+    assert found[list(COMMUNITY)].equals(counts)
+    fewer = community(counts[["places", "shops"]], figures=assumptions.values())
+    assert fewer.loc["a", "score"] == pytest.approx((0.25 / 4 + 0.15 / 2) / 0.4)
+
+
+@examples(
+    counts=st.lists(st.integers(0, 1000), min_size=4, max_size=4),
+    part=st.sampled_from(sorted(COMMUNITY)),
+    more=st.integers(1, 100),
+)
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+def test_S16_more_around_is_a_better_community_and_scores_are_shares(counts, part, more):
+    table = pd.DataFrame([counts, counts], columns=list(COMMUNITY), index=["a", "b"])
+    table.loc["b", part] += more
+    found = community(table, figures=assumptions.values())["score"]
+    assert 0 <= found["a"] < found["b"] < 1
+
+
+def test_S16_a_community_that_is_none_is_refused():
+    figures = assumptions.values()
+    for bad in ({"wifi": [1]}, {"shops": [-1]}, {"shops": [np.nan]}, {}):
+        with pytest.raises(InputError, match="community"):
+            community(pd.DataFrame(bad), figures=figures)
+    with pytest.raises(InputError, match="above 0"):
+        community(
+            pd.DataFrame({"shops": [1]}), figures=assumptions.values({"community_shops_half": 0})
+        )
 
 
 def test_what_cannot_be_weighed_is_refused():
