@@ -27,7 +27,6 @@ LEAST_MIN = 1.0
 """Minutes below which nobody is said to gain or lose: half of what minutes are uncertain by."""
 
 _CENTS = 100
-_SAME = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +123,7 @@ def figures(plans: "Sequence[Plan]") -> pd.DataFrame:
     return table
 
 
-def best(row: pd.Series, *, better: int) -> list[str]:
+def best(row: pd.Series, *, better: int, written: Callable[[float], str] = repr) -> list[str]:
     """Return the names of the plans that are best by a measure; none where all are alike.
 
     Parameters
@@ -133,6 +132,8 @@ def best(row: pd.Series, *, better: int) -> list[str]:
         The figure by plan.
     better
         1 where more is better, -1 where less is, 0 where neither is.
+    written
+        How a figure is shown: two that a reader sees as the same are the same.
 
     Examples
     --------
@@ -140,10 +141,11 @@ def best(row: pd.Series, *, better: int) -> list[str]:
     ['B', 'C']
     """
     known = row.dropna().astype(float)
-    if not better or known.empty or known.max() - known.min() <= _SAME:
+    if not better or known.empty:
         return []
-    top = known.max() if better > 0 else known.min()
-    return [str(name) for name in known.index[(known - top).abs() <= _SAME]]
+    top = written(float(known.max() if better > 0 else known.min()))
+    found = [str(name) for name, value in known.items() if written(float(value)) == top]
+    return found if len(found) < len(known) else []
 
 
 def minutes(first: "Plan", other: "Plan") -> gpd.GeoDataFrame:
@@ -243,14 +245,9 @@ def check(plans: "Sequence[Plan]") -> None:
         When there are too few or too many, two scenarios have one name, or the plans are not of
         the same territory with the same demand points.
     """
-    if not 1 < len(plans) <= MOST_PLANS:
+    if len(plans) < 2:  # noqa: PLR2004 - a comparison takes two
         raise InputError(f"{len(plans)} plans to compare: give two to {MOST_PLANS}.")
-    names = [plan.scenario.name for plan in plans]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"scenarios with one name: {', '.join(twice)}. Give each a `name` of its own."
-        )
+    check_names([plan.scenario.name for plan in plans])
     first = plans[0]
     for plan in plans[1:]:
         if plan.digest != first.digest:
@@ -263,6 +260,28 @@ def check(plans: "Sequence[Plan]") -> None:
                 f"{first.scenario.name} and {plan.scenario.name} have other demand points "
                 "(demand_cell_m). Use the same."
             )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of scenarios that a comparison could not tell apart, or too many of them.
+
+    Parameters
+    ----------
+    names
+        Of one to four scenarios.
+
+    Raises
+    ------
+    InputError
+        When two are the same, or there are more than four.
+    """
+    if len(names) > MOST_PLANS:
+        raise InputError(f"{len(names)} plans to compare: give two to {MOST_PLANS}.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"scenarios with one name: {', '.join(twice)}. Give each a `name` of its own."
+        )
 
 
 def _value(plan: "Plan", *, key: str) -> float:

@@ -8,6 +8,7 @@ from instances import shipped
 
 from planner import Scenario, compare, run, territory
 from planner._errors import InputError
+from planner._format import percent
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +91,17 @@ def test_one_plan_under_two_names_changes_nothing(plans):
         ([3, 5, 5], 0, []),
         ([5, 5, 5], 1, []),
         ([np.nan, 2, 1], 1, ["B"]),
+        ([np.nan, 2, np.nan], 1, []),
         ([np.nan] * 3, 1, []),
     ],
 )
 def test_the_best_is_marked_and_nothing_where_all_are_alike(values, better, names):
     assert compare.best(pd.Series(values, ["A", "B", "C"], dtype=float), better=better) == names
+
+
+def test_figures_that_read_the_same_are_the_same():
+    row = pd.Series({"A": 0.9996, "B": 0.9998, "C": 0.5})
+    assert compare.best(row, better=1, written=percent) == ["A", "B"]
 
 
 def test_plans_that_cannot_be_compared_are_refused(plans):

@@ -17,7 +17,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _language _format _html _svg sources territory assumptions "
     "spreadsheets network travel routes isochrones demand candidates rules coverage certificate "
-    "indicators ledger mobility risk scores followup maps plan compare dossier scenarios cli"
+    "indicators ledger mobility risk scores followup maps plan compare dossier widgets scenarios "
+    "cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
@@ -77,7 +78,7 @@ def test_a_module_imports_only_those_above_it(path):
 
 @pytest.mark.parametrize(
     ("packages", "home"),
-    [({"folium", "branca"}, {"maps"}), ({"matplotlib"}, {"dossier"})],
+    [({"folium", "branca"}, {"maps"}), ({"jinja2"}, {"dossier"}), ({"matplotlib"}, {"dossier"})],
 )
 def test_what_draws_and_what_fills_templates_is_kept_in_one_place(packages, home):
     users = {

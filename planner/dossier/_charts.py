@@ -17,7 +17,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 
-from planner._format import number
+from planner._format import number, signed
 from planner._html import Fragment, safe_text
 from planner._language import say
 
@@ -28,6 +28,7 @@ CHANGE_BOUNDS = (-5.0, -1.0, 1.0, 5.0)
 """Minutes where one class of change ends and the next begins."""
 CHANGE_COLOURS = ("#01665e", "#5ab4ac", "#f0f0ee", "#d8b365", "#8c510a")
 """BrBG of ColorBrewer: much nearer, nearer, alike, farther, much farther."""
+_ALIKE = 2
 
 STYLE: Any = {  # Matplotlib types each key apart
     "font.family": "DejaVu Sans",
@@ -135,9 +136,9 @@ def tornado(table: pd.DataFrame, *, label: str) -> Fragment:
                     number(x), (x, y), xytext=(side, 0), textcoords="offset points",
                     va="center", ha=where, fontsize=8, color=MUTED,
                 )  # fmt: skip
-        axes.set_yticks(at, [_short(text) for text in table["label"]])
+        axes.set_yticks(at, [_short(text) for text in table["label"]], fontsize=8)
         axes.set_xticks([])
-        axes.margins(x=0.14)
+        axes.margins(x=0.2)
         return svg(figure, key="tornado", label=label)
 
 
@@ -197,14 +198,11 @@ def change(table: gpd.GeoDataFrame, *, key: str, label: str) -> Fragment:
             axes.add_patch(
                 PathPatch(_outline(shape), facecolor=colour, edgecolor="#46505e", lw=0.7)
             )
-        for point, name, value in zip(
-            shapely.point_on_surface(lean), table["name"], table["change_min"], strict=True
-        ):
-            if abs(value) >= 1:
+        for point, value in zip(shapely.point_on_surface(lean), table["change_min"], strict=True):
+            if change_class(0.0 if np.isnan(value) else value) != _ALIKE:
                 axes.annotate(
-                    f"{name}\n{number(value, decimals=1)}", (point.x, point.y), ha="center",
-                    va="center", fontsize=6.5, color=INK,
-                    path_effects=[withStroke(linewidth=2, foreground="white")],
+                    signed(value, decimals=1), (point.x, point.y), ha="center", va="center",
+                    fontsize=8, path_effects=[withStroke(linewidth=2.5, foreground="white")],
                 )  # fmt: skip
         axes.autoscale_view()
         axes.set_aspect("equal")
@@ -268,5 +266,5 @@ def _outline(shape: shapely.Geometry) -> Outline:
     return Outline.make_compound_path(*(Outline(ring[:, :2], closed=True) for ring in rings))
 
 
-def _short(text: str, *, longest: int = 46) -> str:
+def _short(text: str, *, longest: int = 62) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

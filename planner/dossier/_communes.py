@@ -8,12 +8,12 @@ import pandas as pd
 import shapely
 
 from planner import compare
-from planner._format import euros, headcount, minutes, number, people, percent
+from planner._format import euros, headcount, minutes, number, people, percent, signed
 from planner._html import Fragment, join, tag
 from planner._language import say
 from planner._svg import Place, discs, fitted, outline
 from planner.dossier import _table
-from planner.maps._layers import coverage_colour
+from planner.maps._base import coverage_colour
 from planner.maps._words import ESTIMATED, KINDS, TIERS, mark, status_words
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _changes(code: str, changes: dict[str, gpd.GeoDataFrame]) -> list[Fragment]:
                 headcount(row["nearer"]),
                 headcount(row["farther"]),
                 signed(row["invest_eur"]),
-                ", ".join(filter(None, [str(row["opened"])])) or "–",
+                str(row["opened"]) or "–",
                 str(row["closed"]) or "–",
             ]
         )
@@ -275,17 +275,3 @@ def _changes(code: str, changes: dict[str, gpd.GeoDataFrame]) -> list[Fragment]:
     ]  # fmt: skip
     title = tag("h4", say("Dans les autres scénarios"))
     return [title, _table.table(head, body, worded=(True, *[False] * 5, True, True))]
-
-
-def signed(value: float, *, decimals: int = 0) -> str:
-    """Return a difference with its sign, a true minus, and no sign where it rounds to nothing.
-
-    Examples
-    --------
-    >>> signed(1.26, decimals=1), signed(-3.0), signed(0.2)
-    ('+1,3', '−3', '0')
-    """
-    text = number(abs(value), decimals=decimals)
-    if np.isnan(value) or round(value, decimals) == 0:
-        return text
-    return f"{'+' if value > 0 else '−'}{text}"

@@ -6,11 +6,10 @@ import geopandas as gpd
 import numpy as np
 
 from planner import compare
-from planner._format import headcount, number, percent
+from planner._format import headcount, number, percent, signed
 from planner._html import Fragment, join, tag
 from planner._language import say
 from planner.dossier import _charts, _table
-from planner.dossier._communes import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,7 @@ def figures(plans: "Sequence[Plan]") -> Fragment:
     rows = []
     for key, row in table.iterrows():
         measure = told[str(key)]
-        top = compare.best(row[names], better=measure.better)
+        top = compare.best(row[names], better=measure.better, written=measure.written)
         cells = []
         for name in names:
             value = float(row[name])

@@ -12,6 +12,8 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
+from planner.territory._shown import shown
+
 GPKG = "territory.gpkg"
 TOML = "territory.toml"
 
@@ -118,6 +120,10 @@ class Territory:
     flows: pd.DataFrame | None = field(default=None, repr=False)
     jobs: pd.DataFrame | None = field(default=None, repr=False)
     occupations: pd.DataFrame | None = field(default=None, repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a small map, and what the territory holds."""
+        return shown(self)
 
 
 def content_digest(frame: gpd.GeoDataFrame) -> str:
