@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from planner import assumptions
 from planner._errors import InputError
-from planner.scores import COMMUNITY, community, given, ranking, read_judgements, scaled, stability
+from planner.scores import (
+    COMMUNITY,
+    ROOM,
+    community,
+    given,
+    premises,
+    ranking,
+    read_judgements,
+    scaled,
+    stability,
+)
 
 SITES = pd.DataFrame(
     {"residents": [900.0, 300.0, 600.0], "community": [0.0, 4.0, 2.0], "premises": [1.0, 1.0, 1.0]},
@@ -162,6 +172,30 @@ def test_S16_a_community_that_is_none_is_refused():
         community(
             pd.DataFrame({"shops": [1]}), figures=assumptions.values({"community_shops_half": 0})
         )
+
+
+def test_S14_the_room_by_hand():
+    places = pd.DataFrame(
+        {
+            "kind": ["townhall", "bakery", "townhall", "activity_zone"], "status": "candidate",
+            "structuring": [True, False, True, False], "corpoworking": [False, False, False, True],
+            "seats_structuring": 15, "seats_mini": 3, "seats_corpoworking": 20,
+            "accessible": [True, True, False, True], "state": ["medium", "", "light", "heavy"],
+            "area_m2": [90, np.nan, 500, 500], "available_year": [2, np.nan, 1, 9],
+        },
+        index=list("abcd"),
+    )  # fmt: skip
+    found = premises(places, figures=assumptions.values(), years=5)
+    medium = (3000 - 1500) / (3000 - 550)
+    assert found.loc["a", list(ROOM)].tolist() == pytest.approx([1, medium, 90 / 180, 0.8])
+    a = 0.3 * 1 + 0.25 * medium + 0.25 * 0.5 + 0.2 * 0.8
+    assert found["score"].tolist() == pytest.approx([a, 0, 0, 0.25])
+    assert found.loc["b", ["state", "area", "year"]].isna().all()
+    assert found["accessible"].tolist() == [True, True, False, True]
+    with pytest.raises(InputError, match="heavy works cost more"):
+        premises(places, figures=assumptions.values({"heavy_fit_out_eur_m2": 1}), years=5)
+    with pytest.raises(InputError, match="weight above 0"):
+        premises(places, figures=assumptions.values({"premises_public_weight": 0}), years=5)
 
 
 def test_what_cannot_be_weighed_is_refused():

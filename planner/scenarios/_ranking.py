@@ -9,9 +9,12 @@ import pandas as pd
 from planner import _format
 from planner.scenarios._case import Case, times
 from planner.scenarios._table import StudyTable, yes
-from planner.scores import COMMUNITY, CRITERIA, community, given, ranking, stability
+from planner.scores import COMMUNITY, CRITERIA, community, given, premises, ranking, stability
 
 _EVERYONE = "à parts égales"
+_SHARES = ("communauté", "local")
+_STATES = {"light": "léger", "medium": "moyen", "heavy": "lourd"}
+_UNKNOWN = "inconnu"
 _OF_SIRENE = ("cooperatives", "associations")
 _PARTS = {
     "cooperatives": "coopératives à {}",
@@ -21,7 +24,7 @@ _PARTS = {
 }
 
 
-def criteria(case: Case, around: pd.DataFrame) -> pd.DataFrame:
+def criteria(case: Case, around: pd.DataFrame, rooms: pd.DataFrame) -> pd.DataFrame:
     """Return what each candidate site is scored on.
 
     Parameters
@@ -30,12 +33,14 @@ def criteria(case: Case, around: pd.DataFrame) -> pd.DataFrame:
         People, places, minutes.
     around
         From :func:`around`.
+    rooms
+        From :func:`planner.scores.premises`.
 
     Returns
     -------
     DataFrame
-        Index site; columns as :data:`planner.scores.CRITERIA`: people, users, premises, and a
-        share for the community.
+        Index site; columns as :data:`planner.scores.CRITERIA`: people, users, premises, and
+        shares for the community and the room.
     """
     near = case.minutes.within(case.scenario.mesh_min).astype(float)
     share = case.minutes.minutes.copy()
@@ -50,6 +55,7 @@ def criteria(case: Case, around: pd.DataFrame) -> pd.DataFrame:
             "services": np.maximum(here - 1, 0),
             "relais": candidates - 1,
             "communauté": around["score"].to_numpy(),
+            "local": rooms["score"].to_numpy(),
         },
         index=case.places.index,
     )
@@ -104,7 +110,9 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     told = {group: dict(rows) for group, rows in case.scenario.weights}
     weights = given(told or {_EVERYONE: dict.fromkeys(CRITERIA, 1.0)})
     community_of = around(case)
-    table = criteria(case, community_of)
+    figures, years = case.scenario.figures, case.scenario.years
+    rooms = premises(case.places, figures=figures, years=years)
+    table = criteria(case, community_of, rooms)
     if case.scenario.premises_gate:
         table = table[case.places["accessible"].to_numpy(bool)]
     places = max(len(tier), 1)
@@ -119,7 +127,7 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             "nom": names["name"].to_numpy(),
             "code commune": names["commune"].to_numpy(),
             **{
-                name: table[name].reindex(found.index).round(3 if name == "communauté" else 1)
+                name: table[name].reindex(found.index).round(3 if name in _SHARES else 1)
                 for name in CRITERIA
             },
             **{
@@ -127,6 +135,7 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
                 for part, label in _PARTS.items()
                 if part in parts
             },
+            **_room(names, rooms.reindex(found.index)),
             **{
                 f"note, {group}": found[f"score_{group}"].round(3)
                 for group in weights.weights.index
@@ -147,3 +156,20 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         note += " ; communauté sans coopératives ni associations : Sirene n’a pas été lu"
     seconds = time.perf_counter() - began
     return {"classement": StudyTable("Classement des lieux par critères", rows, note, seconds)}
+
+
+def _room(places: pd.DataFrame, rooms: pd.DataFrame) -> dict[str, list[str]]:
+    """Return what is known of each room, as readers see it."""
+    share = [
+        _UNKNOWN if np.isnan(one) else _format.percent(one, decimals=0) for one in rooms["area"]
+    ]
+    years = places["available_year"]
+    return {
+        "local accessible": yes(rooms["accessible"]),
+        "local public ou coworking ouvert": yes(rooms["public"] > 0),
+        "travaux du local": [_STATES.get(state, _UNKNOWN) for state in places["state"]],
+        "surface du local devant le besoin": share,
+        "local disponible en année": [
+            _UNKNOWN if np.isnan(year) else f"{year:.0f}" for year in years
+        ],
+    }

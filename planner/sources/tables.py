@@ -6,7 +6,8 @@ file           columns (those in brackets may be absent)
 populations    name, population, [code, year, source]
 communes       code, name, population, lon, lat, [point_source]
 residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE grid cells
-premises       id, name, kind, commune, lon, lat, status, source
+premises       id, name, kind, commune, lon, lat, status, source, [area_m2, state (light, medium,
+               heavy), accessible (yes, no), available_year (from 1)]
 establishments id, name, kind, commune, lon, lat, [source]: cooperatives and associations
 flows          home, work (commune codes), workers: who lives here and works there
 jobs           code, jobs, workers: jobs of each commune, and residents who have one
@@ -42,6 +43,15 @@ KINDS = (
 
 ESTABLISHMENT_KINDS = ("scop", "scic", "cae", "association")
 """Kinds of the table of establishments: cooperatives, then associations."""
+
+STATES = ("light", "medium", "heavy")
+"""Works that a room may need."""
+
+_WORDS = {
+    "state": {"léger": "light", "moyen": "medium", "lourd": "heavy"} | {s: s for s in STATES},
+    "accessible": {"oui": "yes", "non": "no", "yes": "yes", "no": "no"},
+}
+_MOST_M2, _MOST_YEARS = 100_000, 50
 
 OCCUPATIONS = ("cadres", "intermediate", "clerks", "workers", "craft", "farmers")
 """Columns of the table of occupations: INSEE's groups 3, 4, 5, 6, 2 and 1."""
@@ -148,7 +158,8 @@ def read_premises(path: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns id, name, kind, commune (code), lon, lat (degrees, WGS84), status, source.
+        Columns id, name, kind, commune (code), lon, lat (degrees, WGS84), status, source; area_m2,
+        available_year (NaN where empty), state (one of `STATES`, or ""), accessible (yes, no, "").
 
     Raises
     ------
@@ -162,6 +173,10 @@ def read_premises(path: Path | str) -> pd.DataFrame:
         "commune": Column("code"),
         "lon": Column("number"),
         "lat": Column("number"),
+        "area_m2": Column("number", required=False, low=1, high=_MOST_M2),
+        "state": Column(required=False),
+        "accessible": Column(required=False),
+        "available_year": Column("count", required=False, low=1, high=_MOST_YEARS),
         "status": Column(empty=True),
         "source": Column(empty=True),
     }
@@ -171,7 +186,15 @@ def read_premises(path: Path | str) -> pd.DataFrame:
         for i, kind in zip(frame["id"], frame["kind"], strict=True)
         if kind not in KINDS
     ]
+    for name, words in _WORDS.items():
+        faults += [
+            f"premises {i}, column “{name}”: {_unknown(text, tuple(words))}"
+            for i, text in zip(frame["id"], frame[name], strict=True)
+            if text and text.casefold() not in words
+        ]
     refuse(str(path), faults + list(_misplaced(frame, ids="id", codes="commune")))
+    for name, words in _WORDS.items():
+        frame[name] = [words[text.casefold()] if text else "" for text in frame[name]]
     notes = zip(frame["source"], frame["status"], strict=True)
     frame["source"] = [" – ".join(part for part in note if part) for note in notes]
     frame["status"] = [_status(text) for text in frame["status"]]

@@ -15,7 +15,7 @@ from planner._osm import SUFFIXES, checked_path
 from planner._tables import refuse
 from planner.sources import api_geo, osm, tables
 from planner.territory import _checks, _places, _premises, _residents, _write
-from planner.territory._model import GPKG, SOURCE_COLUMNS, TOML, Territory
+from planner.territory._model import FACTS, GPKG, SOURCE_COLUMNS, TOML, Territory
 from planner.territory._read import read
 
 OSM_CREDIT = "© les contributeurs OpenStreetMap (ODbL)"
@@ -275,13 +275,16 @@ def _sites(inputs: _Inputs, communes: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFram
         notes.append(f"{len(known)} lieux du fichier premises.csv.")
         if inputs.extract is not None:
             new = _premises.without_doubles(known, parts[-1])
+            parts[-1] = _premises.with_facts(parts[-1], known)
             notes.append(
                 f"{len(known) - len(new)} d’entre eux écartés : déjà dans OpenStreetMap (même "
                 f"genre à moins de {_premises.DOUBLE_M:g} m)."
             )
             known = new
         parts.append(known)
-    return pd.concat(parts), " ".join(notes)
+    every = pd.concat(parts)
+    texts = {fact: "" for fact, kind in FACTS.items() if kind is str and fact in every}
+    return every.fillna(texts), " ".join(notes)
 
 
 def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:

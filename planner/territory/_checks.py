@@ -16,7 +16,8 @@ from pyproj import CRS, Transformer
 
 from planner._files import digest
 from planner._tables import listed
-from planner.territory._model import ALL_LAYERS, ORIGINS, SOURCE_COLUMNS, STATUSES
+from planner.sources.tables import STATES
+from planner.territory._model import ALL_LAYERS, FACTS, LAYERS, ORIGINS, SOURCE_COLUMNS, STATUSES
 
 MAX_OUTSIDE_M = 20_000.0
 """How far from the communes' extent a point may be before it is refused as misplaced."""
@@ -94,6 +95,26 @@ def check_statuses(draft: Draft) -> Iterator[str]:
         )
 
 
+def check_facts(draft: Draft) -> Iterator[str]:
+    """Every fact of a premises is a number above 0, or one of a few words, or empty."""
+    frame = draft.layers.get("premises")
+    if frame is None:
+        return
+    words = {"state": ("", *STATES), "accessible": ("", "yes", "no")}
+    for fact, kind in LAYERS["premises"].kinds(frame.columns).items():
+        if fact not in FACTS:
+            continue
+        if kind is str:
+            bad = ~frame[fact].fillna("").isin(words[fact])
+            fix = f"not one of {', '.join(words[fact][1:])}"
+        else:
+            values = pd.to_numeric(frame[fact], errors="coerce").astype(float)
+            whole = (values % 1 == 0) | (fact != "available_year")
+            bad = frame[fact].notna() & ~((values >= 1) & np.isfinite(values) & whole)
+            fix = "not a valid number, 1 or more. Correct it"
+        yield from _rows(frame, bad, layer="premises", column=fact, fix=fix)
+
+
 def check_geometries(draft: Draft) -> Iterator[str]:
     """Every geometry is there, finite, valid, and of the layer's type."""
     for layer, frame in draft.layers.items():
@@ -169,6 +190,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[str]], ...] = (
     check_numbers,
     check_texts,
     check_statuses,
+    check_facts,
     check_geometries,
     check_communes_known,
     check_extent,

@@ -253,17 +253,18 @@ def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFram
         raise InputError(f"columns missing: {', '.join(missing)}. Found: {found}.")
     if frame.crs is None:
         raise InputError("no CRS, and it is never guessed. Set it (QGIS: Assign projection).")
-    texts = [shape.key, *(c for c, kind in shape.columns.items() if kind is str)]
+    kinds = shape.kinds(frame.columns)
+    texts = [shape.key, *(c for c, kind in kinds.items() if kind is str)]
     numeric = [column for column in texts if pd.api.types.is_numeric_dtype(frame[column])]
     if numeric and not frame.empty:
         raise InputError(f"{', '.join(numeric)}: numbers, where zeros are lost. Make it text.")
     frame = frame.astype(dict.fromkeys(texts, object)).set_index(shape.key)
-    return frame[[*shape.columns, "geometry"]].to_crs(crs).sort_index()
+    return frame[[*kinds, "geometry"]].to_crs(crs).sort_index()
 
 
 def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a sound layer with the types promised: text, float, and int for a population."""
-    kinds = dict(ALL_LAYERS[layer].columns)
+    kinds = ALL_LAYERS[layer].kinds(frame.columns)
     frame = frame.fillna({column: "" for column, kind in kinds.items() if kind is str})
     frame = frame.astype(kinds)
     frame.index = frame.index.astype(str)

@@ -59,7 +59,7 @@ def write_gpkg(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
             if layer not in layers:
                 continue
             frame = layers[layer].sort_index()
-            frame = frame[[*shape.columns, "geometry"]].reset_index(names=shape.key)
+            frame = frame[[*shape.kinds(frame.columns), "geometry"]].reset_index(names=shape.key)
             geometry = "Point" if shape.geometry == "Point" else "MultiPolygon"
             pyogrio.write_dataframe(
                 *(frame, path),
