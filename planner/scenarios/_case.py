@@ -48,6 +48,14 @@ class Case:
         """What every plan must respect."""
         return rules_of(self.scenario, self.places)
 
+    @cached_property
+    def available_year(self) -> dict[str, int]:
+        """First year each premises can be had, where the scenario or the territory says one."""
+        known = self.places["available_year"].dropna().astype(int)
+        return {str(site): int(year) for site, year in known.items()} | dict(
+            self.scenario.available_year
+        )
+
 
 def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
     """Return the rules of a scenario; the corpoworking site only where there is an activity zone.

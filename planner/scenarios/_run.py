@@ -164,6 +164,8 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
+        occupations=territory.occupations,
+        answers=scenario.answers,
         far=None if territory.flows is None else demand.far_share(territory.flows),
     )
     people = people.assign(
@@ -373,12 +375,45 @@ def _demand_notes(case: Case) -> list[str]:
         notes.append(
             "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
         )
-    if case.scenario.users_per_1000 is None:
-        notes.append(
-            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
-            "un ordre de grandeur."
-        )
+    if case.scenario.survey:
+        notes.append(_survey_note(case))
+    if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
+        notes.append(f"Métiers des actifs supposés{said}")
     return notes
+
+
+def _survey_note(case: Case) -> str:
+    """Say what a questionnaire did to the users."""
+    scenario, home = case.scenario, case.territory
+    said = scenario.answers
+    if said is None or scenario.users_per_1000 is not None:
+        return "Enquête non prise en compte : le scénario impose les usagers pour 1 000 habitants."
+    far = None if home.flows is None else demand.far_share(home.flows)
+    factor = {}
+    for level in demand.LEVELS:
+        figures = demand.figures_at(level, scenario.changes)
+        told = demand.chain(case.people, figures=figures, occupations=home.occupations, far=far)
+        found = demand.survey_at(level, case.people, told, answers=said, changes=scenario.changes)
+        users = told["users"].groupby(case.people["commune"]).sum()
+        factor[level] = float((users * found["multiplier"]).sum() / users.sum())
+    low, central, high = (_format.number(factor[level], decimals=2) for level in demand.LEVELS)
+    return (
+        f"Enquête : {_format.number(int(said.to_numpy().sum()))} réponses dans {len(said)} "
+        f"communes, supposées d’actifs ; usagers multipliés par {central} en moyenne (demande "
+        f"basse {low}, haute {high}) ; petits échantillons ramenés vers l’ensemble, facteur borné "
+        f"à {_format.number(scenario.figures['survey_bound'], decimals=1)}."
+    )
+
+
+def _assumed_occupations(case: Case) -> str:
+    """Say where the occupations of those at work are assumed, or ""."""
+    known = case.territory.occupations
+    if known is None:
+        return ", en attendant les fichiers de l’Insee : les usagers sont un ordre de grandeur."
+    lived = set(case.people["commune"])
+    assumed = len(lived - set(known.index))
+    where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
+    return where if assumed else ""
 
 
 def _beyond_km(case: Case) -> float:
