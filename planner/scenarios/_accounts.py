@@ -138,6 +138,10 @@ def _sites(
             "users_central": users["central"],
             "site_km": site_km.fillna(0.0),
             "opening_year": [int(year.get(str(name), 1)) for name in tier.index],
+            **{
+                name: [case.scenario.costs[one][name] for one in tier]
+                for name in ("invest_eur", "running_eur")
+            },
         },
         index=tier.index,
     )

@@ -369,10 +369,6 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
-    if any(said is not None for costs in case.scenario.costs.values() for said in costs.values()):
-        notes.append(
-            "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
-        )
     if case.scenario.users_per_1000 is None:
         notes.append(
             "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
