@@ -206,7 +206,8 @@ def test_I1_a_home_that_lost_its_zero_is_refused(read):
 
 @pytest.mark.parametrize("year", [11, 19, 22])
 def test_jobs_of_any_year(read, year):
-    frame = read(employment, as_csv(jobs(year), comma=year == 11))
+    frame, note = read(employment, as_csv(jobs(year), comma=year == 11))
+    assert note == ""
     assert frame.to_numpy().tolist() == [["01900", 310.5, 155.25], ["01901", 20.0, 10.0]]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from planner._tables import damaged_accents, listed, refuse
+from planner.sources import cog
 
 COLUMNS = ("id", "name", "kind", "commune", "lon", "lat", "status", "source")
 """Columns of the premises table of `planner.sources.tables`."""
@@ -60,6 +61,7 @@ def located(rows: pd.DataFrame, communes: gpd.GeoDataFrame, *, where: str) -> Pr
     InputError
         When names have damaged accents.
     """
+    rows = rows.assign(code=cog.today(rows["code"]))
     named = rows["code"].isin(communes.index).to_numpy()
     placed = np.isfinite(rows["x"].to_numpy()) & np.isfinite(rows["y"].to_numpy())
     lost = rows[named & ~placed]

@@ -1,12 +1,15 @@
 """Jobs and workers of each commune, from INSEE's census (base-cc-emploi-pop-active)."""
 
+import math
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from planner._errors import InputError
 from planner._tables import listed
+from planner.sources import cog
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
 from planner.sources._national import checked, chunks, numbers, tables_of
 
@@ -21,6 +24,21 @@ _COLUMNS = {
     "workers": tuple(f"p{year:02d}_actocc" for year in _YEARS),
 }
 _WHAT = "table of jobs by commune (CODGEO, P.._EMPLT, P.._ACTOCC)"
+
+
+class Jobs(NamedTuple):
+    """The jobs of communes.
+
+    Attributes
+    ----------
+    frame
+        Columns code, jobs, workers, sorted by code.
+    note
+        How many rows were of communes merged since, in French; "" where none were.
+    """
+
+    frame: pd.DataFrame
+    note: str
 
 
 def fetch(
@@ -47,7 +65,7 @@ def check(path: Path) -> None:
     checked(path, what=_WHAT, columns=_COLUMNS)
 
 
-def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
+def read(path: Path | str, codes: Collection[str]) -> Jobs:
     """Read the jobs of some communes, and their residents who have one.
 
     Parameters
@@ -59,8 +77,8 @@ def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        Columns code, jobs, workers, sorted by code.
+    Jobs
+        One row a commune of now: those of the communes it was made of are summed.
 
     Raises
     ------
@@ -71,12 +89,13 @@ def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
     with tables_of(path, what=_WHAT, columns=_COLUMNS) as tables:
         for table in tables:
             for chunk in chunks(table):
-                kept = chunk[chunk["code"].isin(codes)]
+                now = chunk.assign(own=chunk["code"], code=cog.today(chunk["code"]))
+                kept = now[now["code"].isin(codes)]
                 counts = {name: numbers(kept, name, table) for name in ("jobs", "workers")}
-                parts.append(kept[["code"]].assign(**counts))
-    frame = pd.concat(parts) if parts else pd.DataFrame(columns=["code", "jobs", "workers"])
+                parts.append(kept[["code", "own"]].assign(**counts))
+    frame = pd.concat(parts) if parts else pd.DataFrame(columns=["code", "own", "jobs", "workers"])
     missing = sorted(set(codes) - set(frame["code"]))
-    twice = sorted(set(frame.loc[frame["code"].duplicated(), "code"]))
+    twice = sorted(set(frame.loc[frame["own"].duplicated(), "own"]))
     if missing or twice:
         fault = (
             f"no row for communes {listed(missing)}. Do the years of the files agree?"
@@ -84,4 +103,5 @@ def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
             else f"communes on several rows: {listed(twice)}. Keep one."
         )
         raise InputError(f"{path}: {fault}")
-    return frame.sort_values("code", ignore_index=True)
+    sums: pd.DataFrame = frame.groupby("code")[["jobs", "workers"]].agg(math.fsum).reset_index()
+    return Jobs(sums, cog.moved_note(frame["own"]))

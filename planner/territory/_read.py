@@ -23,7 +23,7 @@ from planner._errors import InputError
 from planner._files import digest, slug
 from planner._tables import refuse
 from planner.sources import tables
-from planner.territory import _checks
+from planner.territory import _checks, _mergers
 from planner.territory._model import GPKG, LAYERS, SOURCE_COLUMNS, TOML, Territory, content_digest
 
 GDAL_ERRORS = (
@@ -270,7 +270,11 @@ def _tables(folder: Path, sources: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the flows and the jobs, where the territory has them."""
     readers = {"flows": tables.read_flows, "jobs": tables.read_jobs}
     paths = {name: _input(folder, sources, name) for name in readers}
-    return {name: readers[name](path) for name, path in paths.items() if path is not None}
+    return {
+        name: _mergers.to_today(name, readers[name](path))[0]
+        for name, path in paths.items()
+        if path is not None
+    }
 
 
 def _digest(folder: Path, sources: pd.DataFrame, layers: dict[str, gpd.GeoDataFrame]) -> str:
