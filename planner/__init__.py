@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from planner import (
         candidates,
         certificate,
+        compare,
         coverage,
         demand,
+        dossier,
         indicators,
         isochrones,
         maps,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         rules,
         territory,
         travel,
+        widgets,
     )
     from planner._errors import (
         Infeasible,
@@ -58,8 +61,10 @@ __all__ = [
     "TimeLimit",
     "candidates",
     "certificate",
+    "compare",
     "coverage",
     "demand",
+    "dossier",
     "indicators",
     "isochrones",
     "maps",
@@ -70,6 +75,7 @@ __all__ = [
     "run",
     "territory",
     "travel",
+    "widgets",
 ]
 
 # Where a name lives. Loaded when first asked for: `planner --help` answers at once, and a

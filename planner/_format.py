@@ -1,4 +1,4 @@
-"""Numbers as a French reader writes them: `12 345,6`, `87,4 %`, `1 234 567 €`.
+"""Numbers as a reader writes them: `12 345,6`, `87,4 %`, `1 234 567 €`, or `12,345.6` in English.
 
 Every number shown to a reader passes here, so that a browser's own language never decides.
 Thousands are parted by a narrow no-break space (U+202F); `%`, `€` and units follow a no-break
@@ -12,9 +12,12 @@ from typing import NamedTuple
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent
 
+from planner._language import current, say
+
 UNKNOWN = "n.\N{NO-BREAK SPACE}d."
-FEWER_THAN_ONE = "moins d’un habitant"
-_LOCALE = "fr"
+_LOCALES = {"fr": "fr", "en": "en_GB"}
+_PERCENTS = {"fr": "\N{NO-BREAK SPACE}%", "en": "%"}
+_EUROS = {"fr": "#,##0\N{NO-BREAK SPACE}¤", "en": "¤#,##0"}
 
 
 class Figure(NamedTuple):
@@ -49,9 +52,21 @@ def number(value: float, *, decimals: int = 0) -> str:
     """
     value = float(value)
     if not math.isfinite(value):
-        return UNKNOWN
+        return say(UNKNOWN)
     rounded = round(value, decimals) + 0.0  # -0.0 + 0.0 is 0.0
-    return format_decimal(rounded, format=_pattern(decimals), locale=_LOCALE)
+    return format_decimal(rounded, format=_pattern(decimals), locale=_LOCALES[current()])
+
+
+def signed(value: float, *, decimals: int = 0) -> str:
+    """Return a difference with its sign, and none where it rounds to nothing.
+
+    Examples
+    --------
+    >>> signed(1.26, decimals=1), signed(-3.0), signed(0.2)
+    ('+1,3', '-3', '0')
+    """
+    text = number(value, decimals=decimals)
+    return f"+{text}" if round(value, decimals) > 0 else text
 
 
 def percent(share: float, *, decimals: int = 1) -> str:
@@ -76,10 +91,11 @@ def percent(share: float, *, decimals: int = 1) -> str:
     """
     share = float(share)
     if not math.isfinite(share):
-        return UNKNOWN
+        return say(UNKNOWN)
     shown = _kept_apart(share, decimals)
     digits = 0 if shown in {0, 1} else decimals
-    return format_percent(shown, format=f"{_pattern(digits)}\N{NO-BREAK SPACE}%", locale=_LOCALE)
+    pattern = f"{_pattern(digits)}{_PERCENTS[current()]}"
+    return format_percent(shown, format=pattern, locale=_LOCALES[current()])
 
 
 def percentage(share: float, *, decimals: int = 1) -> str:
@@ -105,9 +121,9 @@ def people(count: float) -> str:
     ['0 habitant', 'moins d’un habitant', '1 habitant', '2 habitants']
     """
     told = headcount(count)
-    if told in {FEWER_THAN_ONE, UNKNOWN}:
+    if 0 < count < 1 or not math.isfinite(count):
         return told
-    word = "habitants" if round(count) > 1 else "habitant"
+    word = say("habitants") if round(count) > 1 else say("habitant")
     return f"{told}\N{NO-BREAK SPACE}{word}"
 
 
@@ -119,7 +135,7 @@ def headcount(count: float) -> str:
     >>> [headcount(count) for count in (0, 0.4, 12.4)]
     ['0', 'moins d’un habitant', '12']
     """
-    return FEWER_THAN_ONE if 0 < count < 1 else number(count)
+    return say("moins d’un habitant") if 0 < count < 1 else number(count)
 
 
 def euros(value: float) -> str:
@@ -131,12 +147,12 @@ def euros(value: float) -> str:
     '1 234 567 €'
     """
     if not math.isfinite(value):
-        return UNKNOWN
+        return say(UNKNOWN)
     return format_currency(
         round(value) + 0,
         "EUR",
-        format="#,##0\N{NO-BREAK SPACE}¤",
-        locale=_LOCALE,
+        format=_EUROS[current()],
+        locale=_LOCALES[current()],
         currency_digits=False,
     )
 
@@ -151,7 +167,7 @@ def minutes(value: float) -> str:
     """
     value = round(float(value), 2)
     if not math.isfinite(value):
-        return UNKNOWN
+        return say(UNKNOWN)
     decimals = next(n for n in (0, 1, 2) if round(value, n) == value)
     return f"{number(value, decimals=decimals)}\N{NO-BREAK SPACE}min"
 
@@ -164,7 +180,7 @@ def day(value: dt.date) -> str:
     >>> day(dt.date(2026, 3, 1))
     '1 mars 2026'
     """
-    return format_date(value, format="d MMMM y", locale=_LOCALE)
+    return format_date(value, format="d MMMM y", locale=_LOCALES[current()])
 
 
 def _kept_apart(share: float, decimals: int) -> float:

@@ -101,6 +101,31 @@ def join(parts: Iterable[str], *, between: str = "") -> Fragment:
     return Fragment(_fragment(between).join(_fragment(part) for part in parts))
 
 
+def framed(page: str, *, title: str, height_px: int = 640) -> Fragment:
+    """Return a whole page in a frame of its own, as a notebook shows it among other outputs.
+
+    Parameters
+    ----------
+    page
+        A page that :func:`check_autonomous` lets pass.
+    title
+        Of the frame.
+    height_px
+        Of the frame.
+
+    Returns
+    -------
+    Fragment
+        The frame may run the page's scripts; it has no origin, and reaches neither the notebook
+        nor its server.
+    """
+    check_autonomous(page)
+    frame = f'sandbox="allow-scripts" width="100%" height="{height_px}" style="border:0"'
+    return Fragment(
+        f'<iframe {frame} title="{safe_text(title)}" srcdoc="{html.escape(page)}"></iframe>'
+    )
+
+
 def script_source(code: str) -> str:
     """Return how a Content-Security-Policy names an inline script: by the digest of its text."""
     digest = hashlib.sha256(code.encode()).digest()

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -17,6 +18,7 @@ from planner import _format, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
+from planner._html import framed, tag
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
@@ -189,8 +191,15 @@ class Plan:
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
+        return maps.plan_map(self._scene())
+
+    def map_pieces(self) -> maps.Pieces:
+        """Return the same map in parts, to be put inside another page."""
+        return maps.pieces(self._scene())
+
+    def _scene(self) -> maps.Scene:
         sites = self.sites.assign(commune=self.sites["commune_name"])
-        return maps.plan_map(
+        return maps.plan_scene(
             title=f"{self.title} : scénario « {self.scenario.name} »",
             sites=sites,
             isochrones=self.isochrones,
@@ -206,7 +215,21 @@ class Plan:
             register=self.sources,
         )
 
-    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the five figures with their ranges, and the map."""
+        figures = (
+            tag("li", f"{name} : ", tag("b", value), f" ({doubt})" if doubt else "")
+            for name, value, doubt in self.figures()
+        )
+        return tag("div", tag("ul", *figures), framed(self.map(), title=self.title))
+
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        beside: Mapping[str, bytes] = MappingProxyType({}),
+        overwrite: bool = False,
+    ) -> Path:
         """Write the plan into a folder: map, tables and the whole as JSON.
 
         All is written beside what is there before any of it takes its place, the JSON last.
@@ -215,6 +238,8 @@ class Plan:
         ----------
         folder
             Where to write. An earlier plan there is replaced.
+        beside
+            Other files to write with it, such as :func:`planner.dossier.files` gives.
         overwrite
             Write even into a folder that holds something else.
 
@@ -241,6 +266,7 @@ class Plan:
         files |= {
             f"{name}.csv": _study_csv(self, self.studies[name]) for name in sorted(self.studies)
         }
+        files |= beside
         try:
             with contextlib.ExitStack() as last_comes_first:
                 for name, content in files.items():

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from planner._errors import InputError
 from planner._format import (
     UNKNOWN,
     day,
@@ -15,6 +16,7 @@ from planner._format import (
     percent,
     percentage,
 )
+from planner._language import speaking
 
 NARROW, FIXED = "\u202f", "\u00a0"
 
@@ -102,3 +104,21 @@ def test_people_agree_with_their_number(count, head, text):
 def test_percentages_of_a_column_round_as_those_of_a_text():
     shares = (1, 0.99999, 0.874, 0.00001, 0, math.nan)
     assert [percentage(share) for share in shares] == ["100,0", "99,9", "87,4", "0,1", "0,0", ""]
+
+
+def test_english_readers_get_english_numbers():
+    with speaking("en"):
+        assert number(12345.6, decimals=1) == "12,345.6"
+        assert percent(0.874) == "87.4%"
+        assert euros(1234567) == "€1,234,567"
+        assert euros(-1200) == "-€1,200"
+        assert day(dt.date(2026, 3, 1)) == "1 March 2026"
+        assert people(1) == f"1{FIXED}inhabitant"
+        assert people(0.4) == "less than one inhabitant"
+        assert number(math.nan) == "n/a"
+    assert number(12345.6, decimals=1) == f"12{NARROW}345,6"
+
+
+def test_a_language_without_a_catalogue_is_refused():
+    with pytest.raises(InputError, match="fr, en"), speaking("de"):
+        pass

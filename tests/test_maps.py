@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import os
 import re
@@ -16,10 +17,9 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from planner import _html
+from planner import _html, maps
 from planner._errors import InputError
 from planner._html import Fragment, check_autonomous, safe_text, tag
-from planner.maps import plan_map
 
 LAMBERT = "EPSG:2154"
 WEST, SOUTH, SIDE = 820_000, 6_560_000, 5_000
@@ -58,6 +58,10 @@ PAYLOADS = [
     "Œuvre d'Élise & Noël <3",
 ]
 TABLES = "sites isochrones communes roads uncovered".split()
+
+
+def plan_map(**parts):
+    return maps.plan_map(maps.plan_scene(**parts))
 
 
 def place(column, row, *, dx=0.5, dy=0.5):
@@ -280,7 +284,7 @@ def test_O1_odd_characters_and_endless_names(opened):
 def test_O1_columns_not_shown_stay_out():
     made = hostile("SECRET")
     made["sites"][["name", "kind", "commune", "status"]] = "é"
-    made["communes"]["name"] = "é"
+    made["communes"] = made["communes"].assign(name="é").set_axis(range(6))
     made |= {"title": "é", "proven": "é", "figures": [], "attribution": [], "register": None}
     assert "SECRET" not in plan_map(**made)
 
@@ -434,6 +438,61 @@ def test_O2_a_page_without_its_policy_is_refused():
     )
     with pytest.raises(ValueError, match="no Content-Security-Policy"):
         check_autonomous(without_policy(page))
+
+
+# The map inside another page
+
+
+SHOW = "voir.addEventListener('click', () => { onglet.hidden = false; carte.show(); });"
+
+
+def inside(pieces):
+    """A page that hides the map behind a tab until one clicks."""
+    parts = [
+        "<!DOCTYPE html><html lang=fr><meta charset=utf-8><title>Dossier</title>",
+        *(f"<style>{style}</style>" for style in pieces.styles),
+        "<button id=voir>Carte</button>",
+        "<div id=onglet hidden><div style='position:relative;height:500px'>",
+        pieces.element,
+        "</div>",
+        pieces.legend,
+        *pieces.tables,
+        "</div>",
+        *(f"<script>{code}</script>" for code in (*pieces.scripts, SHOW)),
+    ]
+    return "\n".join(parts)
+
+
+@pytest.mark.browser
+def test_S10_the_map_lives_in_another_page_and_fits_when_its_tab_is_shown(opened):
+    pieces = maps.pieces(maps.plan_scene(**scene()))
+    assert pieces.images == "data: https://data.geopf.fr"
+    browser = opened(inside(pieces))
+    browser.find_element(By.ID, "voir").click()
+    frame, *marks = browser.execute_script(
+        "return ['.folium-map', '.site-structuring', '.site-mini', '.site-corpoworking']"
+        ".map(s => document.querySelector(s).getBoundingClientRect().toJSON())"
+    )
+    assert frame["height"] == 500
+    for mark in marks:
+        assert frame["left"] < mark["left"] < mark["right"] < frame["right"]
+        assert frame["top"] < mark["top"] < mark["bottom"] < frame["bottom"]
+    assert marks[2]["left"] - marks[0]["left"] > 150  # the territory fills the frame
+    assert len(texts(browser, "#legende label")) == 11
+    assert browser.execute_script("return carte.openCommune('69001')") is True
+    assert popup_name(browser) == "Échallon"
+    assert browser.execute_script("return carte.openCommune('75056')") is False
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_S10_a_page_without_the_tables_still_has_its_map(opened):
+    pieces = dataclasses.replace(maps.pieces(maps.plan_scene(**scene())), tables=())
+    browser = opened(inside(pieces))
+    browser.find_element(By.ID, "voir").click()
+    browser.find_element(By.CSS_SELECTOR, ".site-structuring").click()
+    assert popup_name(browser) == "Maison des services & Cie"
+    assert browser.complaints() == []
 
 
 # Row O3: what is drawn
@@ -734,7 +793,8 @@ def test_assets_are_those_of_the_manifest():
     for name, entry in taken.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"]
     ours = {
-        "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "carte.js", "assumptions.csv",
+        "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "page.css", "carte.js",
+        "assumptions.csv", "en.po", "dossier.html", "dossier.css", "dossier.js",
     }  # fmt: skip
     assert {file.name for file in folder.iterdir()} == {*taken, *ours}
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")

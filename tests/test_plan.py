@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from instances import shipped
 
+from planner import dossier
 from planner import plan as plans
 from planner._errors import InputError
 from planner.maps._words import KINDS, TIERS
@@ -255,10 +256,12 @@ def test_S8_two_processes_write_the_same_bytes(tmp_path):
         for seed in ("1", "4242")
     ]  # fmt: skip
     for process in running:
-        _, complaint = process.communicate(timeout=60)
+        _, complaint = process.communicate(timeout=300)
         assert process.returncode == 0, complaint
     first, second = (files_of(tmp_path / seed) for seed in ("1", "4242"))
-    assert sorted(first) == sorted(f"{name}/{file}" for name in NAMES for file in FILES)
+    assert sorted(first) == sorted(
+        f"{name}/{file}" for name in NAMES for file in (*FILES, *dossier.FILES)
+    )
     assert [name for name in first if first[name] != second.get(name)] == []
     for name in NAMES:
         here = files_of(shipped(name).save(tmp_path / "here" / name))
@@ -382,7 +385,7 @@ def test_O6_a_write_that_fails_leaves_whole_files_and_no_other(
 
 
 def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monkeypatch):
-    def broken(**_):
+    def broken(_scene):
         raise InputError("The map cannot be drawn.")
 
     monkeypatch.setattr(plans.maps, "plan_map", broken)
@@ -392,6 +395,12 @@ def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monk
 
 
 # The real map
+
+
+def test_S10_the_pieces_of_a_map_are_those_of_its_page(plan):
+    page, pieces = plan.map(), plan.map_pieces()
+    for piece in (pieces.element, pieces.legend, *pieces.tables, *pieces.scripts, *pieces.styles):
+        assert piece in page
 
 
 @pytest.mark.browser

@@ -15,9 +15,10 @@ import planner
 PACKAGE = Path(planner.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
-    "_errors _files _tables _osm _language _format _html sources territory assumptions "
+    "_errors _files _tables _osm _language _format _html _svg sources territory assumptions "
     "spreadsheets network travel routes isochrones demand candidates rules coverage certificate "
-    "indicators ledger mobility risk scores followup maps plan compare dossier scenarios cli"
+    "indicators ledger mobility risk scores followup maps plan compare dossier widgets scenarios "
+    "cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
@@ -75,14 +76,18 @@ def test_a_module_imports_only_those_above_it(path):
             assert STORY.index(other) <= here, f"{path}:{line}: {name} is further down the story"
 
 
-def test_only_maps_imports_folium():
+@pytest.mark.parametrize(
+    ("packages", "home"),
+    [({"folium", "branca"}, {"maps"}), ({"jinja2"}, {"dossier"}), ({"matplotlib"}, {"dossier"})],
+)
+def test_what_draws_and_what_fills_templates_is_kept_in_one_place(packages, home):
     users = {
         chapter(path)
         for path in FILES
         for name, _ in imports(path)
-        if name.split(".")[0] in {"folium", "branca", "jinja2"}
+        if name.split(".")[0] in packages
     }
-    assert users == {"maps"}
+    assert users == home
 
 
 def test_I12_nothing_that_runs_code_or_guesses_types_is_imported():

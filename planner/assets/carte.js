@@ -4,6 +4,7 @@ const carte = (() => {
   "use strict";
 
   const POPUP = { maxWidth: 300, minWidth: 220, autoPanPadding: [24, 24] };
+  const EDGE = 18; // pixels between the territory and the frame; a hidden map has no room for them
   const APART = 18; // pixels between two marks, so that each is seen and clicked
   const WAYS = [[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, 1], [1, -1], [-1, -1]];
   const NAME_OFFSETS = [0, 20, -20, 32, -32];
@@ -45,6 +46,9 @@ const carte = (() => {
     map.on("resize", () => { if (!moved) fit(); });
     fit();
   }
+
+  /* Text as Python wrote it, before it became HTML. */
+  const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
 
   const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
@@ -128,28 +132,31 @@ const carte = (() => {
     });
   }
 
+  function open(map, layer) {
+    map.getContainer().scrollIntoView({ block: "nearest" });
+    layer.openPopup();
+  }
+
+  function showCommune(map, communes, layer) {
+    map.addLayer(communes);
+    if (layer.getBounds) map.fitBounds(layer.getBounds(), { maxZoom: 12, animate: false });
+    else map.setView(layer.getLatLng(), 12, { animate: false });
+    open(map, layer);
+  }
+
   function linkTables(map, groups, communes) {
-    const open = (layer) => {
-      map.getContainer().scrollIntoView({ block: "nearest" });
-      layer.openPopup();
-    };
     for (const group of groups) {
       group.eachLayer((marker) => {
         const button = document.querySelector(`[data-site="${marker.options.site}"]`);
-        button.addEventListener("click", () => {
+        if (button) button.addEventListener("click", () => {
           map.addLayer(group).setView(marker.getLatLng(), Math.max(map.getZoom(), 12), { animate: false });
-          open(marker);
+          open(map, marker);
         });
       });
     }
     communes.eachLayer((layer) => {
       const button = document.querySelector(`[data-commune="${layer.feature.id}"]`);
-      button.addEventListener("click", () => {
-        map.addLayer(communes);
-        if (layer.getBounds) map.fitBounds(layer.getBounds(), { maxZoom: 12, animate: false });
-        else map.setView(layer.getLatLng(), 12, { animate: false });
-        open(layer);
-      });
+      if (button) button.addEventListener("click", () => showCommune(map, communes, layer));
     });
   }
 
@@ -163,7 +170,10 @@ const carte = (() => {
   }
 
   function start({ map, bounds, legend, tiles, reach, communes, groups }) {
-    const fit = () => map.fitBounds(bounds, { padding: [18, 18], animate: false });
+    const fit = () => {
+      const { x, y } = map.getSize();
+      if (Math.min(x, y) > 2 * EDGE) map.fitBounds(bounds, { padding: [EDGE, EDGE], animate: false });
+    };
     map.getContainer().setAttribute("role", "region");
     map.getContainer().setAttribute("aria-label", "Carte du réseau de sites");
     document.getElementById("legende").append(legend.getContainer());
@@ -176,6 +186,12 @@ const carte = (() => {
     const place = () => { partMarks(map, groups); placeNames(map); };
     map.on("moveend layeradd layerremove", ({ layer }) => { if (!layer || layer.eachLayer) place(); });
     place();
+    carte.show = () => { map.invalidateSize({ pan: false }); fit(); place(); };
+    carte.openCommune = (code) => {
+      const found = communes.getLayers().find((layer) => plain(layer.feature.properties.code) === String(code));
+      if (found) showCommune(map, communes, found);
+      return Boolean(found);
+    };
   }
 
   return { start, commune, residents, POPUP };

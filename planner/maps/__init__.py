@@ -2,11 +2,13 @@
 
 ::
 
-    plan_map ── _scene    the input, checked, in the order it is shown
-             ── _layers   the Folium map: its script and its element
-             ── _page     the document around it, autonomous and closed to any other script
+    plan_scene ── _scene    the input, checked, in the order it is shown
+    pieces     ── _layers   the Folium map: `_base` lies under, `_reach`, `_marks` are clicked
+               ── _panel    what stands around: legend, tables, sources
+    plan_map   ── _page     the document, autonomous and closed to any other script
 
-Shapes are in `_shapes`, names and looks in `_words`. All text passes `planner._html`.
+Shapes are in `_shapes`, names and looks in `_words`, cards and labels in `_cards`. All text passes
+`planner._html`.
 """
 
 from collections.abc import Sequence
@@ -14,10 +16,12 @@ from collections.abc import Sequence
 import geopandas as gpd
 import pandas as pd
 
-from planner.maps import _layers, _page, _scene
+from planner.maps import _page, _scene
+from planner.maps._pieces import Pieces, pieces
+from planner.maps._scene import Scene
 
 
-def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the call
+def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in the call
     *,
     title: str,
     sites: gpd.GeoDataFrame,
@@ -32,10 +36,8 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
     estimated: bool,
     attribution: Sequence[str],
     register: pd.DataFrame | None = None,
-) -> str:
-    """Return a plan's map as one HTML page that loads nothing and runs no script but ours.
-
-    The same input gives the same text.
+) -> Scene:
+    """Return what a plan's map shows, checked and ready to be drawn.
 
     Parameters
     ----------
@@ -71,8 +73,8 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
 
     Returns
     -------
-    str
-        The whole HTML text.
+    Scene
+        For :func:`plan_map` or :func:`pieces`.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
         "roads": roads,
         "uncovered": uncovered,
     }
-    scene = _scene.scene(
+    return _scene.scene(
         frames=frames,
         title=title,
         mesh_min=mesh_min,
@@ -98,8 +100,22 @@ def plan_map(  # noqa: PLR0913 - a map has this many parts; all are named in the
         attribution=attribution,
         register=register,
     )
-    element, script = _layers.drawn(scene)
-    return _page.written(scene, element=element, script=script)
 
 
-__all__ = ["plan_map"]
+def plan_map(scene: Scene) -> str:
+    """Return a plan's map as one HTML page that loads nothing and runs no script but ours.
+
+    Parameters
+    ----------
+    scene
+        As :func:`plan_scene` gives it.
+
+    Returns
+    -------
+    str
+        The whole HTML text; the same scene gives the same text.
+    """
+    return _page.written(scene, pieces(scene))
+
+
+__all__ = ["Pieces", "Scene", "pieces", "plan_map", "plan_scene"]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
-from planner.maps._shapes import MERCATOR, Extent, extent
+from planner.maps._shapes import MERCATOR, Extent, Shapes, extent, lean
 from planner.maps._words import TIERS
 
 _COLUMNS = {
@@ -65,6 +65,10 @@ class Scene:
         zones = self.isochrones[self.isochrones["minutes"] == self.mesh_min]
         return extent(self.communes, self.sites, zones, room=room)
 
+    def lean(self, shapes: Shapes, *, vertices: int) -> Shapes:
+        """Simplify shapes to what the eye sees on this map, see `planner.maps._shapes.lean`."""
+        return lean(shapes, detail=self.view.detail, vertices=vertices)
+
     def sites_of(self, tier: str) -> gpd.GeoDataFrame:
         """Return the sites of one tier; their index is their number on the map."""
         return self.sites[self.sites["tier"] == tier]
@@ -84,8 +88,8 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     -------
     Scene
         Frames hold the columns shown and nothing else; sites are in the order of their tiers,
-        communes in that of the French alphabet, both numbered from 0; isochrones name their site
-        by its number.
+        communes in that of the French alphabet, both numbered from 0, with their `code`;
+        isochrones name their site by its number.
 
     Raises
     ------
@@ -106,7 +110,8 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     _refuse([f"isochrones: no such site: {', '.join(strangers)}"] if strangers else [])
     shown["isochrones"] = zones.assign(site=[number[site] for site in zones["site"]])
     shown["sites"] = sites.reset_index(drop=True)
-    shown["communes"] = _ordered(shown["communes"]).reset_index(drop=True)
+    communes = _ordered(shown["communes"])
+    shown["communes"] = communes.assign(code=communes.index.map(str)).reset_index(drop=True)
     return Scene(**shown, **rest)
 
 

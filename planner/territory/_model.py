@@ -12,6 +12,8 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
+from planner.territory._shown import shown
+
 GPKG = "territory.gpkg"
 TOML = "territory.toml"
 
@@ -98,6 +100,10 @@ class Territory:
     roads_path: Path | None = None
     flows: pd.DataFrame | None = field(default=None, repr=False)
     jobs: pd.DataFrame | None = field(default=None, repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a small map, and what the territory holds."""
+        return shown(self)
 
 
 def content_digest(frame: gpd.GeoDataFrame) -> str:

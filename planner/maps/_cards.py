@@ -1,0 +1,69 @@
+"""What layers share: the label of one, the card of what one looks at, a shape that is only seen."""
+
+from typing import Any
+
+import folium
+import numpy as np
+from branca.element import MacroElement
+from folium.template import Template
+
+from planner._html import Fragment, tag
+from planner.maps import _shapes
+from planner.maps._scene import Scene
+from planner.maps._words import ESTIMATED
+
+
+class Says(MacroElement):
+    """A tooltip and a popup for a marker, without the jQuery that Folium's own popups need."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            {{ this._parent.get_name() }}
+                .bindTooltip({{ this.tooltip|tojson }}, {direction: "top", offset: [0, -12]})
+                .bindPopup({{ this.popup|tojson }}, carte.POPUP);
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, *, tooltip: Fragment, popup: Fragment) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Folium has no types
+        self._name = "Says"
+        self.tooltip = tooltip
+        self.popup = popup
+
+
+def card(scene: Scene, title: str, about: Fragment, facts: list[tuple[str, str]]) -> Fragment:
+    """Return what a popup says: a title, what it is, facts."""
+    rows = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts)
+    doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    return tag("article", tag("h3", title), about, tag("dl", *rows), *doubt, class_="fiche")
+
+
+def layer_label(swatch: Fragment, text: str, *, count: str = "") -> Fragment:
+    """Return the name of a layer in the legend."""
+    counted = [tag("small", f"({count})")] if count else []
+    return tag("span", swatch, tag("span", text, " ", *counted), class_="couche")
+
+
+def told(scene: Scene, text: str) -> str:
+    """Return a text about a time, which says where times are estimates."""
+    return f"{text} ({ESTIMATED.lower()})" if scene.estimated else text
+
+
+def plain_layer(
+    shape: Any,  # noqa: ANN401 - any kind of geometry
+    *,
+    options: dict[str, Any],
+    label: str | None = None,
+    show: bool = True,
+) -> folium.GeoJson:
+    """Return one shape that does not answer to the mouse."""
+    return folium.GeoJson(
+        _shapes.features(np.array([shape]), [{}]),
+        name=label,
+        show=show,
+        smooth_factor=0.5,
+        interactive=False,
+        **options,
+    )

@@ -1,0 +1,172 @@
+"""What stands around the map: head, scale of colours, tables, sources."""
+
+from collections import Counter
+from typing import Any
+
+from planner._format import headcount, minutes, number, percent
+from planner._html import Fragment, join, safe_text, tag
+from planner.maps._base import coverage_class
+from planner.maps._marks import site_kind
+from planner.maps._scene import Scene, words
+from planner.maps._words import (
+    COVERAGE_BOUNDS,
+    COVERAGE_COLOURS,
+    ESTIMATED,
+    NO_COVERAGE_COLOUR,
+    SOURCE_STATUSES,
+    area_swatch,
+    mark,
+)
+
+_LONGEST_NOTE = 2000  # a caveat is read whole
+
+
+def header(scene: Scene) -> Fragment:
+    """Return what the plan is, how sure, and its headline figures."""
+    badges = [tag("span", scene.proven, class_="badge")]
+    if scene.estimated:
+        why = "Calculés d’après la distance, faute de réseau routier : à confirmer"
+        badges.append(tag("span", f"≈ {ESTIMATED}", class_="badge estime", title=why))
+    figures = (
+        tag(
+            "div",
+            tag("dt", name),
+            tag("dd", value),
+            *(tag("dd", text, class_="doute") for text in doubt if text),
+        )
+        for name, value, *doubt in scene.figures
+    )
+    return join(
+        [
+            tag("h1", scene.title),
+            tag("p", *badges, class_="etats"),
+            tag("dl", *figures, class_="chiffres"),
+        ]
+    )
+
+
+def sources(scene: Scene) -> Fragment:
+    """Return what must be credited, and the notes."""
+    return tag("ul", *(tag("li", line) for line in scene.attribution))
+
+
+def register(scene: Scene) -> Fragment:
+    """Return the register of sources, with what each leaves in doubt."""
+    if scene.register is None:
+        return join([])
+    rows = [_source(row) for row in scene.register.itertuples()]
+    title = f"Sources et limites ({number(len(rows))})"
+    return tag(
+        "details", tag("summary", title), tag("ul", *rows, class_="sources"), class_="tableau"
+    )
+
+
+def _source(row: Any) -> Fragment:  # noqa: ANN401 - a row of the register
+    status = words(row.status)
+    facts = " · ".join(filter(None, map(words, (row.source, row.date, row.licence))))
+    note = safe_text(words(row.note), longest=_LONGEST_NOTE)
+    return tag(
+        "li",
+        tag("b", words(row.what)),
+        " ",
+        tag("span", SOURCE_STATUSES.get(status, status), class_="badge"),
+        tag("p", facts, class_="origine"),
+        *([tag("p", note)] if note else []),
+    )
+
+
+def legend(scene: Scene) -> Fragment:
+    """Return where `carte.js` puts the layers, then the scale of colours."""
+    doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    return join([*doubt, tag("div", id="legende"), _scale(scene)])
+
+
+def _scale(scene: Scene) -> Fragment:
+    """Return the classes of coverage, best first, and how many communes are in each."""
+    ranks = [coverage_class(share) for share in scene.communes["share_mesh"]]
+    counts = Counter(ranks)
+    low, high = [None, *COVERAGE_BOUNDS], [*COVERAGE_BOUNDS, None]
+    rows = [
+        _scale_row(area_swatch(colour), _interval(a, b), counts[rank])
+        for rank, (colour, a, b) in enumerate(zip(COVERAGE_COLOURS, low, high, strict=True))
+    ]
+    rows.reverse()
+    if counts[None]:
+        rows.append(_scale_row(area_swatch(NO_COVERAGE_COLOUR), "sans habitant", counts[None]))
+    text = f"Part des habitants à {minutes(scene.mesh_min)} d’un site, par commune"
+    return tag(
+        "figure",
+        tag("figcaption", text),
+        tag("ul", *rows),
+        class_="echelle",
+    )
+
+
+def _scale_row(swatch: Fragment, text: str, count: int) -> Fragment:
+    many = "communes" if count > 1 else "commune"
+    return tag("li", swatch, tag("span", text), tag("small", f"{number(count)} {many}"))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"moins de {percent(high or 0, decimals=0)}"
+    if high is None:
+        return f"{percent(low, decimals=0)} et plus"
+    return f"de {percent(low, decimals=0)} à {percent(high, decimals=0)}"
+
+
+def communes_table(scene: Scene) -> Fragment:
+    """Return the coverage of each commune."""
+    head = [
+        "Commune",
+        "Habitants",
+        f"À {minutes(scene.mesh_min)} d’un site",
+        f"À {minutes(scene.structuring_min)} d’un structurant",
+    ]
+    rows = [
+        [
+            tag("button", words(row.name), type="button", data_commune=str(row.Index)),
+            number(row.population),
+            percent(row.share_mesh),
+            percent(row.share_structuring),
+        ]
+        for row in scene.communes.itertuples()
+    ]
+    return _table(scene, f"Les communes ({number(len(rows))})", head, rows)
+
+
+def sites_table(scene: Scene) -> Fragment:
+    """Return the sites of the plan."""
+    head = ["Site", "Places (hypothèse)", f"Habitants à {minutes(scene.mesh_min)}"]
+    rows = [
+        [
+            join(
+                [
+                    tag("button", words(row.name), type="button", data_site=str(row.Index)),
+                    tag("small", mark(row.tier, size=14), f" {site_kind(row)}"),
+                    tag("small", words(row.commune)),
+                ]
+            ),
+            number(row.seats),
+            headcount(row.residents_mesh),
+        ]
+        for row in scene.sites.itertuples()
+    ]
+    return _table(scene, f"Les sites ({number(len(rows))})", head, rows)
+
+
+def _table(scene: Scene, title: str, head: list[str], rows: list[list[str]]) -> Fragment:
+    """Return a table one can unfold; the first cell of a row is its heading."""
+    body = (
+        tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in others))
+        for first, *others in rows
+    )
+    doubt = [tag("caption", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    table = tag(
+        "table",
+        *doubt,
+        tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head))),
+        tag("tbody", *body),
+    )
+    unfolded = tag("div", table, class_="defile")
+    return tag("details", tag("summary", title), unfolded, class_="tableau")
