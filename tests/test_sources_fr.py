@@ -74,7 +74,7 @@ def test_shops_and_services_of_the_communes(read, shape):
     assert list(found.frame["commune"]) == ["01900", "01901", "01900"]
     assert list(found.frame["name"]) == ["LE N°1", "LE N°3", "LE N°0"]
     assert set(found.frame["source"]) == {"Insee, BPE 2024"}
-    assert "3 lieux ; 1 sans position, écartés ; 1 loin de leur commune" in found.note
+    assert "3 lieux ; 1 sans position, écartés (LE N°4) ; 1 loin" in found.note
 
 
 @pytest.mark.parametrize("comma", [False, True])

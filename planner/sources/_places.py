@@ -121,8 +121,11 @@ def _commune(points: gpd.GeoSeries, shapes: gpd.GeoSeries, codes: pd.Series) -> 
 def _note(frame: pd.DataFrame, lost: pd.DataFrame, astray: pd.DataFrame) -> str:
     note = f"{len(frame)} lieux"
     if len(lost):
-        note += f" ; {len(lost)} sans position, écartés"
+        note += f" ; {len(lost)} sans position, écartés ({_told(lost)})"
     if len(astray):
-        names = listed([name or i for i, name in zip(astray["id"], astray["name"], strict=True)])
-        note += f" ; {len(astray)} loin de leur commune, écartés ({names})"
+        note += f" ; {len(astray)} loin de leur commune, écartés ({_told(astray)})"
     return f"{note}."
+
+
+def _told(rows: pd.DataFrame) -> str:
+    return listed([name or i for i, name in zip(rows["id"], rows["name"], strict=True)])

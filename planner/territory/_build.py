@@ -239,7 +239,8 @@ def _layers(inputs: _Inputs) -> _Built:
 def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
     if inputs.contours is not None:
         frame = _places.communes_from_contours(inputs.contours)
-        return frame, "Contours, populations et positions des mairies, tels que publiés."
+        note = "Contours, populations et positions des mairies, tels que publiés."
+        return frame, note + _places.repairs_note(inputs.contours["repair_change"])
     if inputs.communes is not None and inputs.cells is not None:
         frame = _places.communes_from_cells(inputs.communes, inputs.cells)
         side = inputs.cells["side"].max() / 1000

@@ -126,6 +126,21 @@ def communes_from_contours(contours: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return metric[["name", "population", "centre_lon", "centre_lat", "geometry"]]
 
 
+def repairs_note(changes: pd.Series) -> str:
+    """Return how many contours were mended, and by how much at most, in French; "" if none.
+
+    Parameters
+    ----------
+    changes
+        Share of its area by which each contour was changed, NaN where it was not mended.
+    """
+    mended = int(changes.notna().sum())
+    if not mended:
+        return ""
+    most = _format.percent(float(changes.max()), decimals=2)
+    return f" Contours qui se recoupaient, réparés : {mended} (surface changée de {most} au plus)."
+
+
 def metric_crs(communes: pd.DataFrame) -> CRS:
     """Return the metric CRS of a territory: EPSG:2154 in metropolitan France, else UTM.
 

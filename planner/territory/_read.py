@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
@@ -235,7 +236,8 @@ def _layers(path: Path, *, crs: CRS) -> tuple[dict[str, gpd.GeoDataFrame], list[
             faults.append(f"{path.name}: layer {layer} is missing (found: {present}).")
             continue
         try:
-            frame = pyogrio.read_dataframe(path, layer=layer)
+            with np.errstate(invalid="ignore"):  # NaN is refused by its row
+                frame = pyogrio.read_dataframe(path, layer=layer)
             layers[layer] = _shaped(layer, frame, crs=crs)
         except InputError as error:
             faults.append(f"{path.name}, layer {layer}: {error}")
@@ -295,7 +297,8 @@ def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFram
     if numeric and not frame.empty:
         raise InputError(f"{', '.join(numeric)}: numbers, where zeros are lost. Make it text.")
     frame = frame.astype(dict.fromkeys(texts, object)).set_index(shape.key)
-    return frame[[*shape.columns, "geometry"]].to_crs(crs).sort_index()
+    frame = frame[[*shape.columns, "geometry"]].to_crs(crs).sort_index()
+    return frame.set_geometry(frame.geometry.force_2d())
 
 
 def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
