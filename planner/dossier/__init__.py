@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING
 
 from planner.dossier._brand import Brand, contrast_with_white, read_logo
+from planner.dossier._geopackage import geopackage
 from planner.dossier._page import page
+from planner.dossier._paper import communes_pdf, map_pdf
+from planner.dossier._sheets import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.plan import Plan
 
-FILES = ("dossier.html",)
+FILES = ("dossier.html", "carte-a3.pdf", "communes-a4.pdf", "tableaux.xlsx", "reseau.gpkg")
 """What :func:`files` gives, by name."""
 
 
@@ -40,8 +43,25 @@ def files(
         When the plans cannot be compared.
     """
     brand = brand or Brand()
-    contents = (page(plan, compared=compared, brand=brand).encode(),)
+    contents = (
+        page(plan, compared=compared, brand=brand).encode(),
+        map_pdf(plan, brand=brand),
+        communes_pdf(plan, brand=brand),
+        workbook(plan, brand=brand),
+        geopackage(plan),
+    )
     return dict(zip(FILES, contents, strict=True))
 
 
-__all__ = ["FILES", "Brand", "contrast_with_white", "files", "page", "read_logo"]
+__all__ = [
+    "FILES",
+    "Brand",
+    "communes_pdf",
+    "contrast_with_white",
+    "files",
+    "geopackage",
+    "map_pdf",
+    "page",
+    "read_logo",
+    "workbook",
+]
