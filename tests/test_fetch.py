@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from fixtures_fr import (
+    MIDDLE,
+    NORTH,
     SIREN,
+    SOUTH,
     TITLE,
+    WEST,
     as_csv,
     as_json,
     bpe,
@@ -19,6 +23,7 @@ from fixtures_fr import (
     osm_xml,
     replies,
     servers,
+    square,
 )
 from servers import HTML, Reply, serving
 
@@ -120,6 +125,18 @@ def test_a_second_fetch_asks_nothing_and_gives_the_same_bytes(fetch, server, tmp
     )
     changed = fetch("change")  # the cached file is not what was stored: asked again
     assert changed.communes["population"].sum() == 1000
+
+
+def test_G4_a_contour_that_was_mended_is_counted_in_the_register(fetch, tmp_path):
+    knot = square(WEST, SOUTH, MIDDLE, NORTH)
+    corner = knot["coordinates"][0].pop()
+    knot["coordinates"][0] += [[WEST, SOUTH + 1e-5], [WEST + 1e-5, SOUTH], corner]
+    path = tmp_path / "communes.json"
+    path.write_bytes(as_json(communes(contour=knot)))
+    home = fetch(files={"communes": path})
+    note = home.sources.set_index("name").loc["layer-communes", "note"]
+    assert "Contours qui se recoupaient, réparés : 1 (surface changée de 0" in note
+    assert home.communes.is_valid.all()
 
 
 def test_another_territory_in_the_way_is_refused_unless_overwritten(fetch, tmp_path):

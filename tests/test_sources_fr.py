@@ -78,7 +78,7 @@ def test_shops_and_services_of_the_communes(read, shape):
     assert list(found.frame["commune"]) == ["01900", "01901", "01900"]
     assert list(found.frame["name"]) == ["LE N°1", "LE N°3", "LE N°0"]
     assert set(found.frame["source"]) == {"Insee, BPE 2024"}
-    assert "3 lieux ; 1 sans position, écartés ; 1 loin de leur commune" in found.note
+    assert "3 lieux ; 1 sans position, écartés (LE N°4) ; 1 loin" in found.note
 
 
 @pytest.mark.parametrize("comma", [False, True])
@@ -269,7 +269,8 @@ def test_I1_a_home_that_lost_its_zero_is_refused(read):
 
 @pytest.mark.parametrize("year", [11, 19, 22])
 def test_jobs_of_any_year(read, year):
-    frame = read(employment, as_csv(jobs(year), comma=year == 11))
+    frame, note = read(employment, as_csv(jobs(year), comma=year == 11))
+    assert note == ""
     assert frame.to_numpy().tolist() == [["01900", 310.5, 155.25], ["01901", 20.0, 10.0]]
 
 
@@ -277,7 +278,7 @@ def test_jobs_of_any_year(read, year):
 def test_occupations_of_any_year_come_from_the_file_of_the_jobs(tmp_path, year):
     path = tmp_path / "table.csv"
     path.write_bytes(as_csv(jobs(year)))
-    frame = employment.read_occupations(path, CODES)
+    frame = employment.read_occupations(path, CODES).frame
     assert list(frame) == ["code", *OCCUPATIONS]
     assert frame["code"].tolist() == ["01900", "01901"]
     assert frame.iloc[1, 1:].tolist() == pytest.approx([2, 3, 2.5, 1.5, 0.8, 0.2])

@@ -11,6 +11,7 @@ import pyogrio
 import pytest
 import shapely
 
+import planner
 from planner import Scenario, candidates, run, territory
 from planner._errors import InputError, PlannerError
 from planner.territory import _read, _write
@@ -430,6 +431,72 @@ def test_G2_metres_labelled_degrees_and_swapped_axes_are_refused(altered):
 def test_G2_lambert_labelled_wgs84_is_refused(altered):
     wrong = altered("premises", lambda frame: frame.set_crs("EPSG:4326", allow_override=True))
     refused(wrong, "layer premises, column geometry: not finite coordinates")
+
+
+def test_G3_layers_in_different_crs_give_the_same_plan(altered):
+    altered("communes", lambda frame: frame.to_crs("EPSG:4326"))
+    altered("residents", lambda frame: frame.to_crs("EPSG:3035"))
+    folder = altered("premises", lambda frame: frame.to_crs("EPSG:32631"))
+    ours = planner.run(territory.read(folder))
+    theirs = planner.run(territory.read("saone-beaujolais"))
+    assert ours.sites.index.tolist() == theirs.sites.index.tolist()
+    assert ours.indicators == pytest.approx(theirs.indicators, rel=1e-6)
+
+
+with np.errstate(invalid="ignore"):
+    NAN_CORNER = shapely.Polygon([(0, 0), (9, 0), (np.nan, 5), (9, 9)])
+GEOMETRIES = {
+    "bow-tie": ("communes", shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "crosses itself"),
+    "no commune": ("communes", None, "null or empty"),
+    "empty commune": ("communes", shapely.Polygon(), "null or empty"),
+    "a line for a commune": ("communes", shapely.LineString([(0, 0), (1, 1)]), "not a polygon"),
+    "a collection": (
+        "communes",
+        shapely.GeometryCollection([shapely.box(0, 0, 1, 1)]),
+        "not a polygon",
+    ),
+    "no resident": ("residents", None, "null or empty"),
+    "empty resident": ("residents", shapely.Point(), "null or empty"),
+    "a corner that is NaN": (
+        "communes",
+        NAN_CORNER,
+        "not finite",
+    ),
+    "NaN": ("residents", shapely.Point(np.nan, 6_560_000), "null or empty|not finite"),
+    "infinite": ("premises", shapely.Point(np.inf, np.inf), "not finite"),
+    "several points": ("premises", shapely.MultiPoint([(0, 0), (1, 1)]), "not a point"),
+}
+
+
+@pytest.mark.parametrize("case", GEOMETRIES)
+def test_G4_a_geometry_that_is_no_place_is_refused_by_id(altered, case):
+    layer, shape, said = GEOMETRIES[case]
+
+    def spoil(frame):
+        return frame.set_geometry([shape, *frame.geometry[1:]], crs=frame.crs)
+
+    first = pyogrio.read_dataframe(DATA / "saone-beaujolais" / "territory.gpkg", layer=layer)
+    first = first[LAYERS[layer].key][0]
+    with pytest.raises(InputError, match=rf"layer {layer}, column geometry: ({said})[^\n]*{first}"):
+        territory.read(altered(layer, spoil, geometry_type="Unknown"))
+
+
+def test_G4_heights_are_dropped(altered):
+    folder = altered("residents", lambda f: f.set_geometry(f.geometry.force_3d(450.0)))
+    assert territory.read(folder).residents.equals(territory.read("saone-beaujolais").residents)
+
+
+def test_G5_residents_outside_are_listed(altered):
+    def move(frame):
+        frame.loc[0, "geometry"] = shapely.Point(700_000, 6_200_000)
+        frame.loc[1, "commune"] = "69123"
+        return frame
+
+    ids = pyogrio.read_dataframe(DATA / "saone-beaujolais" / "territory.gpkg", layer="residents")
+    far, other = ids["id"][:2]
+    folder = altered("residents", move)
+    refused(folder, f"more than 20 km outside the communes. Are x and y swapped?: {far}.")
+    refused(folder, "in commune 69123, which is not in layer communes", other)
 
 
 CHANGES = {

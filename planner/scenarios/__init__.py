@@ -1,5 +1,6 @@
 """A scenario holds every number; a run turns a territory and a scenario into a plan."""
 
+from planner.scenarios._check import check
 from planner.scenarios._reading import (
     read_scenario,
     scenario_of,
@@ -17,6 +18,7 @@ __all__ = [
     "Scenario",
     "StageProgress",
     "StudyTable",
+    "check",
     "read_scenario",
     "read_scenarios",
     "road_lines",

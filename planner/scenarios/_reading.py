@@ -77,8 +77,9 @@ def validated(content: Mapping[str, object], path: Path | str) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
-        raise InputError(f"{path}: {faults}.") from error
+        faults = [_said(fault["loc"], fault["msg"]) for fault in error.errors()]
+        each = tuple(f"{path}: {fault}." for fault in faults)
+        raise InputError(f"{path}: {'; '.join(faults)}.", each) from error
 
 
 def scenario_of(content: Mapping[str, object], *, path: Path) -> Scenario:

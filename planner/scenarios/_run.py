@@ -18,7 +18,7 @@ from planner.maps._words import KINDS
 from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
-from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._case import Case, cut_short, longest_min, seated, speeds, times
 from planner.scenarios._mass import notes as mass_notes
 from planner.scenarios._mass import reaches
 from planner.scenarios._scenario import Scenario
@@ -359,12 +359,8 @@ def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str,
             f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "
             "les routes."
         )
-    if case.roads is not None and (beyond_km := _beyond_km(case)) < _asked_km(case):
-        notes.append(
-            f"Routes coupées à {_format.number(max(beyond_km, 0.0), decimals=1)} km du territoire, "
-            f"pour {_format.number(_asked_km(case))} km conseillés : les trajets qui passent par "
-            "l’extérieur manquent, et des temps sont trop longs."
-        )
+    if case.roads is not None and (cut := cut_short(case.roads, case.territory, case.scenario)):
+        notes.append(cut)
     if figures["residents_beyond_roads"]:
         notes.append(
             f"{_format.number(figures['residents_beyond_roads'])} habitants à plus de "
@@ -418,30 +414,6 @@ def _assumed_occupations(case: Case) -> str:
     assumed = len(lived - set(known.index))
     where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
     return where if assumed else ""
-
-
-def _beyond_km(case: Case) -> float:
-    """Return how far the roads go beyond the communes, on the side where they end first."""
-    roads = case.roads
-    if roads is None:
-        return np.inf
-    west, south, east, north = case.territory.communes.to_crs(4326).total_bounds
-    main = roads.component == 0
-    lon, lat = roads.lon[main], roads.lat[main]
-    x_km, y_km = (scale / 1000 for scale in roads.plane_scale)
-    return float(
-        min(
-            (west - lon.min()) * x_km,
-            (lon.max() - east) * x_km,
-            (south - lat.min()) * y_km,
-            (lat.max() - north) * y_km,
-        )
-    )
-
-
-def _asked_km(case: Case) -> float:
-    """Return how far beyond the communes roads should go: half the mesh minutes out, half back."""
-    return travel.CROW_KPH * case.scenario.mesh_min / 60 / 2
 
 
 def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:

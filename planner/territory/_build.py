@@ -14,7 +14,7 @@ from planner._files import digest
 from planner._osm import SUFFIXES, checked_path
 from planner._tables import refuse
 from planner.sources import api_geo, osm, tables
-from planner.territory import _checks, _places, _premises, _residents, _write
+from planner.territory import _checks, _mergers, _places, _premises, _residents, _write
 from planner.territory._model import FACTS, GPKG, SOURCE_COLUMNS, TOML, Territory
 from planner.territory._read import read
 
@@ -48,6 +48,7 @@ class _Inputs(NamedTuple):
     premises: pd.DataFrame | None
     establishments: pd.DataFrame | None
     origins: pd.DataFrame | None
+    moved: Mapping[str, str]
 
 
 class _Built(NamedTuple):
@@ -176,27 +177,45 @@ def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
             "Give one of them."
         )
 
-    def table(name: str) -> Any:  # noqa: ANN401 - a frame, of rows or of shapes, or None
-        return _READERS[name](paths[name]) if name in paths else None
-
-    for name in (
-        "flows",
-        "jobs",
-        "occupations",
-    ):  # kept as they are: read here to refuse what is faulty
-        table(name)
-
+    found, moved = _tables(paths)
+    extract = osm.read(paths["roads"]) if "roads" in paths else None
+    if extract is not None:
+        extract, moved["roads"] = _mergers.boundaries_to_today(extract)
     return _Inputs(
         paths=paths,
-        populations=table("populations"),
-        communes=table("communes"),
-        contours=table("contours"),
-        cells=table("residents"),
-        premises=table("premises"),
-        establishments=table("establishments"),
-        origins=table("sources"),
-        extract=osm.read(paths["roads"]) if "roads" in paths else None,
+        populations=found.get("populations"),
+        communes=found.get("communes"),
+        contours=found.get("contours"),
+        cells=found.get("residents"),
+        premises=found.get("premises"),
+        establishments=found.get("establishments"),
+        origins=found.get("sources"),
+        extract=extract,
+        moved=moved,
     )
+
+
+def _tables(paths: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tables given, in the communes of now, and what was moved; or all their faults.
+
+    Flows and jobs are kept as files and read again with the territory.
+    """
+    found: dict[str, Any] = {}
+    moved: dict[str, str] = {}
+    errors: list[InputError] = []
+    for name, reader in _READERS.items():
+        if name not in paths:
+            continue
+        try:
+            found[name] = reader(paths[name])
+            if name != "sources":
+                found[name], moved[name] = _mergers.to_today(name, found[name])
+        except InputError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    refuse("the input files", [fault for error in errors for fault in error.faults])
+    return found, moved
 
 
 _READERS = MappingProxyType(
@@ -236,7 +255,8 @@ def _layers(inputs: _Inputs) -> _Built:
 def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
     if inputs.contours is not None:
         frame = _places.communes_from_contours(inputs.contours)
-        return frame, "Contours, populations et positions des mairies, tels que publiés."
+        note = "Contours, populations et positions des mairies, tels que publiés."
+        return frame, note + _places.repairs_note(inputs.contours["repair_change"])
     if inputs.communes is not None and inputs.cells is not None:
         frame = _places.communes_from_cells(inputs.communes, inputs.cells)
         side = inputs.cells["side"].max() / 1000
@@ -334,6 +354,7 @@ def _input_row(inputs: _Inputs, name: str) -> dict[str, str]:
         row |= {str(column): str(text) for column, text in said.items() if text}
     if not row.get("source"):
         row |= {"status": "assumption", "note": f"Source à préciser. {row['note']}".strip()}
+    row["note"] = f"{row['note']} {inputs.moved.get(name, '')}".strip()
     return row
 
 

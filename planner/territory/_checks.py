@@ -127,7 +127,8 @@ def check_geometries(draft: Draft) -> Iterator[str]:
             column="geometry",
             fix="null or empty. Draw it, or delete it",
         )
-        finite = np.isfinite(shapely.bounds(shapes)).all(axis=1)
+        xy, place = shapely.get_coordinates(shapes, return_index=True)
+        finite = ~np.isin(np.arange(len(frame)), place[~np.isfinite(xy).all(axis=1)])
         fix = "not finite coordinates. Check the CRS of the layer"
         yield from _rows(frame, ~absent & ~finite, layer=layer, column="geometry", fix=fix)
         wanted = ALL_LAYERS[layer].geometry

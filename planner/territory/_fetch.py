@@ -314,26 +314,27 @@ def _jobs(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     """Return the jobs of each commune."""
     try:
         raw = _raw(run, "jobs", employment.fetch)
-        frame = employment.read(raw.path, shapes.index)
+        found = employment.read(raw.path, shapes.index)
     except PlannerError as error:
         if "jobs" in run.files:
             raise
         return _Made(None, "", "", "", _missing(run, "Emplois par commune", error))
-    path = _csv(frame, work / "jobs.csv")
-    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, _origin(raw))
+    path = _csv(found.frame, work / "jobs.csv")
+    note = f"{found.note} {_origin(raw)}".strip()
+    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
 
 
 def _occupations(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     """Return those who have a job by occupation, from the file of the jobs."""
     try:
         raw = _raw(run, "jobs", employment.fetch)
-        frame = employment.read_occupations(raw.path, shapes.index)
+        found = employment.read_occupations(raw.path, shapes.index)
     except PlannerError as error:
         if "jobs" in run.files and not isinstance(error, OtherTableError):
             raise
         return _Made(None, "", "", "", _missing(run, "Métiers des actifs", error))
-    path = _csv(frame, work / "occupations.csv")
-    note = f"Actifs occupés de 15 à 64 ans. {_origin(raw)}"
+    path = _csv(found.frame, work / "occupations.csv")
+    note = " ".join(filter(None, ("Actifs occupés de 15 à 64 ans.", found.note, _origin(raw))))
     return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
 
 
