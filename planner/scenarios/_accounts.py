@@ -141,6 +141,10 @@ def _sites(
             "area_m2": places["area_m2"],
             "site_km": site_km.fillna(0.0),
             "opening_year": [int(opens.get(str(name), 1)) for name in tier.index],
+            **{
+                name: [case.scenario.costs[one][name] for one in tier]
+                for name in ("invest_eur", "running_eur")
+            },
         },
         index=tier.index,
     )

@@ -9,7 +9,7 @@ import geopandas as gpd
 from planner import travel
 from planner.assumptions import DEFAULTS
 from planner.network import CAR_RANGE, RoadNetwork
-from planner.rules import Rules, users_seated
+from planner.rules import Rules, regulars_min, users_seated
 from planner.scenarios._scenario import Scenario
 from planner.territory import Territory
 from planner.travel import CROW_KPH, TravelTimes
@@ -98,6 +98,7 @@ def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
         mesh_share_min=scenario.mesh_share_min,
         seats=scenario.seats_bind,
         gate=scenario.premises_gate,
+        site_users_min=regulars_min(scenario.figures) if scenario.critical_mass else {},
         cost_years=scenario.cost_years,
     )
 

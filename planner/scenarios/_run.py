@@ -19,6 +19,8 @@ from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._mass import notes as mass_notes
+from planner.scenarios._mass import reaches
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
@@ -77,6 +79,10 @@ def run(
         solution = _solve(case)
     with clock.stage("certificate"):
         proof = _certify(case, solution)
+    notes = []
+    if scenario.critical_mass:
+        with clock.stage("mass"):
+            notes = mass_notes(case, solution)
     with clock.stage("isochrones") as report:
         sites = _sites(case, solution.tier)
         areas = _isochrones(case, sites, report)
@@ -112,7 +118,7 @@ def run(
         sources=territory.sources,
         attribution=territory.attribution,
         digest=territory.digest,
-        notes=_notes(case, figures, solution.tier),
+        notes=(*notes, *_notes(case, figures, solution.tier)),
         estimated=case.minutes.estimated,
         seconds=clock.seconds,
         studies=found,
@@ -243,6 +249,9 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
     commune = case.territory.communes["name"].reindex(chosen["commune"]).set_axis(chosen.index)
     kinds = chosen["kind"].map(lambda kind: str(KINDS.get(kind, kind)).capitalize())
     unnamed = kinds + " sans nom, " + commune
+    users = indicators.users_by_site(
+        case.minutes, tier, case.people["users"], decay=case.rules.decay
+    )
     columns = {
         "name": chosen["name"].where(chosen["name"].str.strip() != "", unnamed),
         "tier": tier,
@@ -252,9 +261,8 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
-        "users": indicators.users_by_site(
-            case.minutes, tier, case.people["users"], decay=case.rules.decay
-        ).round(2),
+        "users": users.round(2),
+        "critical_mass": reaches(users, tier, case),
     }
     return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
 
@@ -371,10 +379,6 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
-    if any(said is not None for costs in case.scenario.costs.values() for said in costs.values()):
-        notes.append(
-            "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
-        )
     if case.scenario.survey:
         notes.append(_survey_note(case))
     if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):

@@ -73,7 +73,7 @@ class Scenario(BaseModel):
     structuring_invest_eur, mini_invest_eur, corpoworking_invest_eur
         Investment of a site; worked out from its seats when left out.
     structuring_running_eur, mini_running_eur, corpoworking_running_eur
-        Running cost of a site, a year; likewise.
+        All that a site costs to run for a year; likewise.
     cost_years
         Years of running cost in the cost of a plan.
     invest_max_eur, running_max_eur, commune_invest_max_eur
@@ -86,6 +86,9 @@ class Scenario(BaseModel):
         Share of the residents of every commune, and of all, that must be covered.
     seats_bind
         Whether users find a place only while seats suffice on the peak.
+    critical_mass
+        Whether a new site opens only with enough users who have no nearer site, at the demand level
+        of the scenario: `regulars_min`, or `mini_regulars_min`, of :mod:`planner.assumptions`.
     inaccessible, premises_gate
         Ids of premises that cannot be had or entered; whether they are ruled out.
     bourg_min_population
@@ -183,6 +186,7 @@ class Scenario(BaseModel):
     commune_share_min: float = Field(default=0.0, ge=0, le=1)
     mesh_share_min: float = Field(default=0.0, ge=0, le=1)
     seats_bind: bool = False
+    critical_mass: bool = False
     inaccessible: tuple[str, ...] = Field(default=(), strict=False)
     premises_gate: bool = True
     bourg_min_population: int = Field(
