@@ -88,6 +88,8 @@ def test_every_key_is_read(read):
         "grants": ["fabrique"], "vacancy_months": 3, "isochrones_min": [6.0, 9.0],
         "assumptions": [["co2_kg_km", 0.15], ["rebound", 0.0]],
         "weights": [["élus", [["habitants", 3.0], ["relais", 1.0]]]],
+        "survey": [["69019", [3, 2, 10]]],
+        "critical_mass": True,
     }  # fmt: skip
     assert set(other) == set(Scenario.model_fields)
     text = "\n".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in other.items())
