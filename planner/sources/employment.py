@@ -15,6 +15,7 @@ from planner._tables import listed
 from planner.sources import cog
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
 from planner.sources._national import checked, chunks, numbers, tables_of
+from planner.sources.tables import OCCUPATIONS
 
 URL = "https://www.insee.fr/fr/statistiques/fichier/6454652/base-ccc-emploi-pop-active-2019.zip"
 SOURCE = "Insee, recensement de la population, emploi et population active"
