@@ -24,6 +24,7 @@ from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
+from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -104,6 +105,7 @@ def run(
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
+        water=None if territory.roads_path is None else osm_water.read(territory.roads_path),
         indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
