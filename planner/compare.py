@@ -245,14 +245,9 @@ def check(plans: "Sequence[Plan]") -> None:
         When there are too few or too many, two scenarios have one name, or the plans are not of
         the same territory with the same demand points.
     """
-    if not 1 < len(plans) <= MOST_PLANS:
+    if len(plans) < 2:  # noqa: PLR2004 - a comparison takes two
         raise InputError(f"{len(plans)} plans to compare: give two to {MOST_PLANS}.")
-    names = [plan.scenario.name for plan in plans]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"scenarios with one name: {', '.join(twice)}. Give each a `name` of its own."
-        )
+    check_names([plan.scenario.name for plan in plans])
     first = plans[0]
     for plan in plans[1:]:
         if plan.digest != first.digest:
@@ -265,6 +260,28 @@ def check(plans: "Sequence[Plan]") -> None:
                 f"{first.scenario.name} and {plan.scenario.name} have other demand points "
                 "(demand_cell_m). Use the same."
             )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of scenarios that a comparison could not tell apart, or too many of them.
+
+    Parameters
+    ----------
+    names
+        Of one to four scenarios.
+
+    Raises
+    ------
+    InputError
+        When two are the same, or there are more than four.
+    """
+    if len(names) > MOST_PLANS:
+        raise InputError(f"{len(names)} plans to compare: give two to {MOST_PLANS}.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"scenarios with one name: {', '.join(twice)}. Give each a `name` of its own."
+        )
 
 
 def _value(plan: "Plan", *, key: str) -> float:

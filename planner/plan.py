@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -207,7 +208,13 @@ class Plan:
         )
         return tag("div", tag("ul", *figures), framed(self.map(), title=self.title))
 
-    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        beside: Mapping[str, bytes] = MappingProxyType({}),
+        overwrite: bool = False,
+    ) -> Path:
         """Write the plan into a folder: map, tables and the whole as JSON.
 
         All is written beside what is there before any of it takes its place, the JSON last.
@@ -216,6 +223,8 @@ class Plan:
         ----------
         folder
             Where to write. An earlier plan there is replaced.
+        beside
+            Other files to write with it, such as :func:`planner.dossier.files` gives.
         overwrite
             Write even into a folder that holds something else.
 
@@ -242,6 +251,7 @@ class Plan:
         files |= {
             f"{name}.csv": _study_csv(self, self.studies[name]) for name in sorted(self.studies)
         }
+        files |= beside
         try:
             with contextlib.ExitStack() as last_comes_first:
                 for name, content in files.items():

@@ -13,7 +13,7 @@ import pytest
 from instances import shipped
 from typer.testing import CliRunner
 
-from planner import cli, coverage, scenarios
+from planner import cli, coverage, dossier, scenarios
 from planner._errors import TimeLimit
 from planner.plan import FILES, forecast
 from planner.spreadsheets import read_assumptions
@@ -106,7 +106,7 @@ def test_a_plan_with_all_defaults_goes_beside_one(call, tmp_path):
     code, out, complaint = call("plan", "saone-beaujolais")
     assert (code, complaint) == (0, "")
     folder = tmp_path / "plan-saone-beaujolais"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted((*FILES, *dossier.FILES))
     words = out.replace("\u00a0", " ")
     for part in ("Saône-Beaujolais", "Optimum prouvé", "Temps estimés", "Secondes", "carte.html"):
         assert part in words

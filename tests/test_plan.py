@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from instances import shipped
 
+from planner import dossier
 from planner import plan as plans
 from planner._errors import InputError
 from planner.maps._words import KINDS, TIERS
@@ -255,10 +256,12 @@ def test_S8_two_processes_write_the_same_bytes(tmp_path):
         for seed in ("1", "4242")
     ]  # fmt: skip
     for process in running:
-        _, complaint = process.communicate(timeout=60)
+        _, complaint = process.communicate(timeout=300)
         assert process.returncode == 0, complaint
     first, second = (files_of(tmp_path / seed) for seed in ("1", "4242"))
-    assert sorted(first) == sorted(f"{name}/{file}" for name in NAMES for file in FILES)
+    assert sorted(first) == sorted(
+        f"{name}/{file}" for name in NAMES for file in (*FILES, *dossier.FILES)
+    )
     assert [name for name in first if first[name] != second.get(name)] == []
     for name in NAMES:
         here = files_of(shipped(name).save(tmp_path / "here" / name))

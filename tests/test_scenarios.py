@@ -14,7 +14,7 @@ import planner
 from planner import PlannerError, Scenario, read_scenario, run, territory
 from planner._errors import Infeasible, InputError
 from planner.assumptions import DEFAULTS, table
-from planner.cli import _STAGES
+from planner.cli._summary import STAGES
 from planner.network import PROFILES
 from planner.scenarios import road_lines, with_assumptions, with_studies, with_weights
 from planner.scores import given as weighed
@@ -329,7 +329,7 @@ def test_progress_tells_every_stage_in_order(home):
     told = []
     run(home, progress=lambda stage, done, total: told.append((stage, done, total)))
     stages = list(dict.fromkeys(stage for stage, *_ in told))
-    assert [*stages[:-1], "studies", stages[-1], "files"] == list(_STAGES)
+    assert [*stages[:-1], "studies", stages[-1], "files"] == list(STAGES)
     assert all(0 <= done <= total for _, done, total in told)
 
 

@@ -78,7 +78,7 @@ def test_a_module_imports_only_those_above_it(path):
 
 @pytest.mark.parametrize(
     ("packages", "home"),
-    [({"folium", "branca"}, {"maps"}), ({"matplotlib"}, {"dossier"})],
+    [({"folium", "branca"}, {"maps"}), ({"jinja2"}, {"dossier"}), ({"matplotlib"}, {"dossier"})],
 )
 def test_what_draws_and_what_fills_templates_is_kept_in_one_place(packages, home):
     users = {

@@ -1,5 +1,47 @@
 """What a commission gets: one page that opens offline, paper, spreadsheet and GeoPackage."""
 
-from planner.dossier._brand import Brand, contrast_with_white, read_logo
+from typing import TYPE_CHECKING
 
-__all__ = ["Brand", "contrast_with_white", "read_logo"]
+from planner.dossier._brand import Brand, contrast_with_white, read_logo
+from planner.dossier._page import page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.plan import Plan
+
+FILES = ("dossier.html",)
+"""What :func:`files` gives, by name."""
+
+
+def files(
+    plan: "Plan", *, compared: "Sequence[Plan]" = (), brand: Brand | None = None
+) -> dict[str, bytes]:
+    """Return the dossier of a plan, file by file, in the language that is now spoken.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    compared
+        Up to three other plans of the same territory, held against it.
+    brand
+        Whose dossier it is.
+
+    Returns
+    -------
+    dict[str, bytes]
+        Contents by the names of `FILES`, for :meth:`planner.Plan.save`. The same plans give the
+        same bytes.
+
+    Raises
+    ------
+    InputError
+        When the plans cannot be compared.
+    """
+    brand = brand or Brand()
+    contents = (page(plan, compared=compared, brand=brand).encode(),)
+    return dict(zip(FILES, contents, strict=True))
+
+
+__all__ = ["FILES", "Brand", "contrast_with_white", "files", "page", "read_logo"]

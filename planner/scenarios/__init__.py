@@ -1,14 +1,15 @@
 """A scenario holds every number; a run turns a territory and a scenario into a plan."""
 
-from planner.scenarios._run import StageProgress, road_lines, run
-from planner.scenarios._scenario import (
-    Scenario,
+from planner.scenarios._reading import (
     read_scenario,
     scenario_of,
     with_assumptions,
     with_studies,
     with_weights,
 )
+from planner.scenarios._run import StageProgress, road_lines, run
+from planner.scenarios._scenario import Scenario
+from planner.scenarios._sweep import read_scenarios
 from planner.scenarios._table import StudyTable
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "StageProgress",
     "StudyTable",
     "read_scenario",
+    "read_scenarios",
     "road_lines",
     "run",
     "scenario_of",

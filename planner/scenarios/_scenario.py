@@ -1,29 +1,24 @@
 """The numbers of a run, and the TOML file they come from."""
 
-import difflib
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from planner import assumptions
 from planner._errors import InputError
-from planner._files import existing_file
 from planner.assumptions import DEFAULTS
 from planner.candidates import TIERS
 from planner.demand import DemandLevel, figures_at
 from planner.network import PROFILES
 from planner.rules import Decay, Objective
-from planner.scores import CRITERIA, Weights, given
+from planner.scores import CRITERIA, given
 
 Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases", "scores"]
 _MOST_SITES, _MOST_SEATS = 10_000, 100_000
@@ -328,155 +323,3 @@ def _as_pairs(value: object) -> object:
     if isinstance(value, dict):
         return tuple((key, _as_pairs(rest)) for key, rest in sorted(value.items()))
     return tuple(map(_as_pairs, value)) if isinstance(value, list | tuple) else value
-
-
-def read_scenario(path: Path | str) -> Scenario:
-    """Read a scenario from a TOML file.
-
-    Parameters
-    ----------
-    path
-        The file; keys as the attributes of :class:`Scenario`.
-
-    Returns
-    -------
-    Scenario
-        The numbers, with defaults for what the file does not say.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or no TOML; when a key is unknown (the nearest is named), or a
-        value is out of its range. All faults are said at once.
-    """
-    path = existing_file(path, what="scenario")
-    try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or made to break us
-        raise InputError(f"{path}: not TOML in UTF-8: {error}.") from error
-    content.setdefault("name", path.stem)
-    return _validated(content, path)
-
-
-def _validated(content: Mapping[str, object], path: Path | str) -> Scenario:
-    try:
-        return Scenario.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
-        raise InputError(f"{path}: {faults}.") from error
-
-
-def scenario_of(content: Mapping[str, object], *, path: Path) -> Scenario:
-    """Return the scenario that a plan on disk was asked with.
-
-    Parameters
-    ----------
-    content
-        As JSON holds it.
-    path
-        Of the plan, for messages.
-
-    Raises
-    ------
-    InputError
-        When it is no scenario of this version.
-    """
-    return _validated(content, path)
-
-
-def with_assumptions(scenario: Scenario, changes: Mapping[str, float], *, path: Path) -> Scenario:
-    """Return the scenario with figures that a spreadsheet changes.
-
-    Parameters
-    ----------
-    scenario
-        The numbers.
-    changes
-        Figures by key, see :func:`planner.spreadsheets.read_assumptions`.
-    path
-        The spreadsheet, for messages.
-
-    Returns
-    -------
-    Scenario
-        Its keys that are assumptions, and its other assumptions, as the spreadsheet says.
-
-    Raises
-    ------
-    InputError
-        When the scenario says another figure for the same key, or a figure is out of range.
-    """
-    told = scenario.model_dump(exclude_unset=True)
-    earlier = dict(scenario.assumptions)
-    both = sorted(
-        key
-        for key, value in changes.items()
-        if (key in earlier and earlier[key] != value) or (key in told and told[key] != value)
-    )
-    if both:
-        raise InputError(
-            f"{path}: {', '.join(both)}: the scenario says another figure; keep one of the two."
-        )
-    fresh = {key: value for key, value in changes.items() if key not in told}
-    return _validated({**told, "assumptions": earlier | fresh}, path)
-
-
-def _said(place: tuple[int | str, ...], message: str) -> str:
-    key = ".".join(map(str, place)) or "scenario"
-    if message.startswith("Extra inputs"):
-        near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
-        return f"unknown key {key}; {hint}"
-    message = message.removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}"
-
-
-def with_weights(scenario: Scenario, weights: Weights) -> Scenario:
-    """Return the scenario with what the groups of a workshop weigh, and the study that uses it.
-
-    Parameters
-    ----------
-    scenario
-        The numbers.
-    weights
-        From :func:`planner.scores.read_judgements`.
-
-    Raises
-    ------
-    InputError
-        When a criterion is none.
-    """
-    table = {
-        str(group): {str(name): round(float(value), 12) for name, value in row.items()}
-        for group, row in weights.weights.iterrows()
-    }
-    content = {**scenario.model_dump(exclude_unset=True), "weights": table}
-    return with_studies(_validated(content, "weights"), ["scores"])
-
-
-def with_studies(scenario: Scenario, names: Sequence[str]) -> Scenario:
-    """Return the scenario with more studies asked for.
-
-    Parameters
-    ----------
-    scenario
-        The numbers.
-    names
-        Of studies; ``all`` stands for every one.
-
-    Returns
-    -------
-    Scenario
-        Its studies in their usual order.
-
-    Raises
-    ------
-    InputError
-        When there is no such study.
-    """
-    known = get_args(Study)
-    strange = sorted(set(names) - {*known, "all"})
-    if strange:
-        raise InputError(f"no study {', '.join(strange)}; choose of {', '.join(known)}, all.")
-    asked = {*scenario.studies, *(known if "all" in names else names)}
-    return scenario.model_copy(update={"studies": tuple(n for n in known if n in asked)})
