@@ -178,7 +178,7 @@ const carte = (() => {
       if (!found.length) found = find((name, asked) => name === asked);
       if (!found.length) found = find((name, asked) => asked && name.includes(asked));
       if (found.length === 1) {
-        const number = Number(found[0].dataset.commune);
+        const number = Number(found[0].dataset.number);
         showPlace(map, communes, communes.getLayers().find((layer) => layer.feature.id === number));
       } else if (found.length) {
         notice.textContent = notice.dataset.several.replace("{names}", () => found.map((option) => option.value).join(", "));

@@ -87,7 +87,7 @@ def search(scene: Scene) -> Fragment:
     names = scene.communes["name"].map(words)
     twice = names.duplicated(keep=False)
     shown = names.where(~twice, names + " (" + scene.communes["code"] + ")")
-    options = (tag("option", value=name, data_commune=str(n)) for n, name in shown.items())
+    options = (tag("option", value=name, data_number=str(n)) for n, name in shown.items())
     return tag(
         "div",
         tag("label", say("Chercher une commune"), for_="recherche"),

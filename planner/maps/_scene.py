@@ -200,5 +200,6 @@ def _ordered(frame: gpd.GeoDataFrame, *, ranks: Sequence[str] = ()) -> gpd.GeoDa
 
 def _collation(name: str) -> str:
     """Return a sort key in which accents and capitals do not count."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spelt = name.replace("Œ", "Oe").replace("œ", "oe")
+    plain = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
     return f"{plain.casefold()}\0{name}"

@@ -70,6 +70,7 @@ def run(
     clock = _Clock(progress)
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
+        water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
     with clock.stage("demand"):
         ends = _ends(territory, scenario)
     with clock.stage("minutes") as report:
@@ -105,7 +106,7 @@ def run(
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
-        water=None if territory.roads_path is None else osm_water.read(territory.roads_path),
+        water=water,
         indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
