@@ -9,9 +9,12 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyogrio
+
 from planner._errors import InputError
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
 
 
@@ -68,6 +71,17 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def fixed_clock() -> Iterator[None]:
+    """Have GDAL write one date whatever the day, so that the same layers are the same bytes."""
+    before = {name: pyogrio.get_gdal_config_option(name) for name in _CLOCK}
+    pyogrio.set_gdal_config_options(_CLOCK)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
 
 
 def slug(text: str, *, longest: int = 80) -> str:

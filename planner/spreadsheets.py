@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import openpyxl
-import pandas as pd
 import xlsxwriter
 from openpyxl.utils.exceptions import InvalidFileException
 
@@ -64,16 +63,31 @@ def assumptions_sheet(changes: Mapping[str, float] | None = None) -> bytes:
     InputError
         When :func:`planner.assumptions.values` refuses `changes`.
     """
-    _ = values(changes)
     content = io.BytesIO()
     book = xlsxwriter.Workbook(content, {"strings_to_formulas": False, "in_memory": True})
     book.set_properties({"created": dt.datetime(2000, 1, 1)})  # noqa: DTZ001 - no zone in it
-    _fill(book, used(DEFAULTS, changes))
+    fill_assumptions(book, changes)
     book.close()
     return content.getvalue()
 
 
-def _fill(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
+def fill_assumptions(book: xlsxwriter.Workbook, changes: Mapping[str, float] | None = None) -> None:
+    """Add the sheet of figures to a workbook.
+
+    Parameters
+    ----------
+    book
+        Being written.
+    changes
+        Figures that take the place of the default.
+
+    Raises
+    ------
+    InputError
+        When :func:`planner.assumptions.values` refuses `changes`.
+    """
+    _ = values(changes)
+    frame = used(DEFAULTS, changes)
     sheet = book.add_worksheet(SHEET)
     bold, free = book.add_format({"bold": True}), book.add_format({"bg_color": "#fff2cc"})
     sheet.freeze_panes(1, 2)

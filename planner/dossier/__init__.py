@@ -3,14 +3,16 @@
 from typing import TYPE_CHECKING
 
 from planner.dossier._brand import Brand, contrast_with_white, read_logo
+from planner.dossier._geopackage import geopackage
 from planner.dossier._page import page
+from planner.dossier._sheets import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.plan import Plan
 
-FILES = ("dossier.html",)
+FILES = ("dossier.html", "tableaux.xlsx", "reseau.gpkg")
 """What :func:`files` gives, by name."""
 
 
@@ -40,8 +42,21 @@ def files(
         When the plans cannot be compared.
     """
     brand = brand or Brand()
-    contents = (page(plan, compared=compared, brand=brand).encode(),)
+    contents = (
+        page(plan, compared=compared, brand=brand).encode(),
+        workbook(plan, brand=brand),
+        geopackage(plan),
+    )
     return dict(zip(FILES, contents, strict=True))
 
 
-__all__ = ["FILES", "Brand", "contrast_with_white", "files", "page", "read_logo"]
+__all__ = [
+    "FILES",
+    "Brand",
+    "contrast_with_white",
+    "files",
+    "geopackage",
+    "page",
+    "read_logo",
+    "workbook",
+]

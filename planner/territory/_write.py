@@ -15,10 +15,10 @@ import pyogrio
 import shapely
 
 from planner._errors import InputError
+from planner._files import fixed_clock
 from planner._tables import listed
 from planner.territory._model import LAYERS, SOURCE_COLUMNS, TOML
 
-_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}  # else GDAL writes the hour of the build
 _OURS = re.compile(r"\.cache|territory\.toml|territory\.gpkg(-wal|-shm)?|inputs|roads\..+")
 _WRITE_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, OSError)
 
@@ -54,7 +54,7 @@ def rounded(frame: gpd.GeoDataFrame, *, step_m: float = 0.01) -> gpd.GeoDataFram
 
 def write_gpkg(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     """Write the layers of a territory to one GeoPackage, sorted by id, with spatial indexes."""
-    with _fixed_clock():
+    with fixed_clock():
         for layer, shape in LAYERS.items():
             frame = layers[layer].sort_index()
             frame = frame[[*shape.columns, "geometry"]].reset_index(names=shape.key)
@@ -145,13 +145,3 @@ def _swap(new: Path, out: Path) -> None:
         old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _fixed_clock() -> Iterator[None]:
-    before = {name: pyogrio.get_gdal_config_option(name) for name in _CLOCK}
-    pyogrio.set_gdal_config_options(_CLOCK)
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)

@@ -1,0 +1,231 @@
+"""What a dossier gives to spreadsheets, QGIS and printers."""
+
+import io
+import os
+import shutil
+import sqlite3
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import openpyxl
+import pyogrio
+import pytest
+from instances import shipped
+from test_maps import PAYLOADS
+
+from planner import Scenario, run, territory
+from planner.dossier import Brand, geopackage, workbook
+from planner.maps._words import COVERAGE_COLOURS, TIERS
+from planner.spreadsheets import read_assumptions
+
+FORMULAS = ["=1+1", "+33 4", "-2", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "a\x00b\x0bc"]
+
+
+@pytest.fixture(scope="module")
+def plan():
+    home = territory.read("saone-beaujolais")
+    return run(home, Scenario(name="complet", studies=("phases",), time_limit_s=20))
+
+
+@pytest.fixture(scope="module")
+def hostile(plan):
+    texts = [*FORMULAS, *PAYLOADS, "x" * 40_000, "$x^$"]
+
+    def spoilt(frame, columns):
+        cells = (texts * len(frame))[: len(frame)]
+        return frame.assign(**dict.fromkeys(columns, cells))
+
+    return replace(
+        plan,
+        title="=1+1 {{7*7}} $x$ & <b>",
+        sites=spoilt(plan.sites, ("name", "kind", "commune_name")),
+        communes=spoilt(plan.communes, ("name",)),
+        left_out=spoilt(plan.left_out, ("name", "kind", "commune_name", "why")),
+        sources=spoilt(plan.sources, ("what", "source", "licence", "date", "note")),
+        notes=tuple(texts[:8]),
+    )
+
+
+# The spreadsheet
+
+
+@pytest.fixture(scope="module")
+def book(plan):
+    return openpyxl.load_workbook(io.BytesIO(workbook(plan, brand=Brand(name="CC d’Essai"))))
+
+
+def column(sheet, heading, *, head):
+    """The cells under a heading."""
+    (at,) = [cell.column for cell in sheet[head] if cell.value == heading]
+    return [sheet.cell(row, at) for row in range(head + 1, sheet.max_row + 1)]
+
+
+def test_codes_are_text_and_numbers_are_numbers(book, plan):
+    communes = book["Communes"]
+    codes = column(communes, "code", head=3)[: len(plan.communes)]
+    assert [cell.value for cell in codes] == list(plan.communes.index)
+    assert {cell.data_type for cell in codes} == {"s"}
+    shares = column(communes, "part à 10 min d’un site", head=3)[: len(plan.communes)]
+    assert [cell.value for cell in shares] == pytest.approx(plan.communes["share_mesh"])
+    assert {cell.number_format for cell in shares} == {"0.0%"}
+    euros = column(book["Budget"], "total (€ HT)", head=3)
+    assert all(cell.data_type in "nf" for cell in euros)
+
+
+def test_totals_are_formulas_whose_value_is_known(plan):
+    raw = workbook(plan, brand=Brand())
+    told = openpyxl.load_workbook(io.BytesIO(raw))["Budget"]
+    known = openpyxl.load_workbook(io.BytesIO(raw), data_only=True)["Budget"]
+    (total,) = [cell for cell in column(told, "total (€ HT)", head=3) if cell.data_type == "f"]
+    assert total.value.startswith("=SUM(")
+    assert known[total.coordinate].value == pytest.approx(plan.ledger["cents"].sum() / 100)
+
+
+def test_estimated_times_are_said_on_the_sheets(book):
+    for name in ("Essentiel", "Sites", "Communes"):
+        assert "Temps estimés" in str(book[name]["A1"].value)
+
+
+def test_the_sheet_of_figures_can_be_changed_and_read_back(plan, tmp_path):
+    path = tmp_path / "tableaux.xlsx"
+    path.write_bytes(workbook(plan, brand=Brand()))
+    assert read_assumptions(path) == {}
+    changed = openpyxl.load_workbook(path)
+    sheet = changed["Hypothèses"]
+    (row,) = [cell.row for cell in sheet["A"] if cell.value == "rebound"]
+    sheet.cell(row, 3).value = 0.1
+    changed.save(path)
+    assert read_assumptions(path) == {"rebound": 0.1}
+
+
+def test_O4_no_cell_of_a_workbook_is_a_formula_but_the_totals(hostile):
+    made = openpyxl.load_workbook(io.BytesIO(workbook(hostile, brand=Brand(name="=1+1"))))
+    formulas = {
+        cell.value
+        for sheet in made
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    }
+    assert formulas
+    assert all(value.startswith("=SUM(") for value in formulas)
+    names = [cell.value for cell in column(made["Sites"], "nom", head=3)]
+    assert "=1+1" in names
+    assert not any(sheet._hyperlinks for sheet in made)
+
+
+def test_libreoffice_recomputes_our_totals(plan, tmp_path):
+    office = shutil.which("soffice")
+    if office is None:
+        message = "no LibreOffice here (apt-get install libreoffice-calc-nogui)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    path = tmp_path / "tableaux.xlsx"
+    path.write_bytes(workbook(plan, brand=Brand()))
+    # Totals without the value we wrote, so that LibreOffice has to find it.
+    blank = openpyxl.load_workbook(path)
+    blank.save(path)
+    subprocess.run(
+        [office, "--headless", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
+         "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(tmp_path / "out"),
+         str(path)],
+        check=True, capture_output=True, timeout=180,
+    )  # fmt: skip
+    again = openpyxl.load_workbook(tmp_path / "out" / "tableaux.xlsx", data_only=True)
+    ours = openpyxl.load_workbook(io.BytesIO(workbook(plan, brand=Brand())), data_only=True)
+    totals = [
+        (sheet.title, cell.coordinate)
+        for sheet in blank
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    ]
+    assert len(totals) >= 10
+    for sheet, place in totals:
+        assert again[sheet][place].value == pytest.approx(ours[sheet][place].value), (sheet, place)
+
+
+# The GeoPackage
+
+
+@pytest.fixture(scope="module")
+def package(plan, tmp_path_factory):
+    path = tmp_path_factory.mktemp("gpkg") / "reseau.gpkg"
+    path.write_bytes(geopackage(plan))
+    return path
+
+
+def test_the_geopackage_holds_the_plan(package, plan):
+    layers = [name for name, _ in pyogrio.list_layers(package)]
+    assert layers == ["communes", "isochrones", "habitants", "ecartes", "sites", "layer_styles"]
+    sites = pyogrio.read_dataframe(package, layer="sites")
+    assert list(sites["identifiant"]) == list(plan.sites.index)
+    assert sites["usagers_attendus"].sum() == pytest.approx(plan.sites["users"].sum())
+    assert sites.crs == "EPSG:4326"
+    people = pyogrio.read_dataframe(package, layer="habitants")
+    assert people["habitants"].sum() == pytest.approx(plan.people["residents"].sum())
+    reached = np.isfinite(plan.people["minutes"]).to_numpy()
+    assert (people["minutes"].notna() == reached).all()
+    communes = pyogrio.read_dataframe(package, layer="communes")
+    assert list(communes["code"]) == list(plan.communes.index)
+    assert (communes["temps"] == "temps estimés").all()
+
+
+def test_roads_are_a_layer_where_there_are_any(tmp_path):
+    path = tmp_path / "reseau.gpkg"
+    path.write_bytes(geopackage(shipped("liechtenstein")))
+    roads = pyogrio.read_dataframe(path, layer="routes")
+    assert len(roads) == len(shipped("liechtenstein").roads)
+
+
+def test_every_layer_has_a_style_that_speaks_of_its_columns(package):
+    with sqlite3.connect(package) as base:
+        styles = dict(base.execute("SELECT f_table_name, styleQML FROM layer_styles"))
+        default = base.execute("SELECT DISTINCT useAsDefault, f_geometry_column FROM layer_styles")
+        assert default.fetchall() == [(1, "geom")]
+        columns = {
+            name: {row[1] for row in base.execute(f"PRAGMA table_info({name})")} for name in styles
+        }
+    base.close()
+    assert set(styles) == {"communes", "isochrones", "habitants", "ecartes", "sites"}
+    for name, style in styles.items():
+        root = ET.fromstring(style.partition("\n")[2])  # noqa: S314 - written by us
+        renderer = root.find("renderer-v2")
+        symbols = {symbol.get("name") for symbol in root.iter("symbol")}
+        used = {one.get("symbol") for kind in ("category", "range") for one in root.iter(kind)}
+        assert used <= symbols
+        assert renderer.get("attr", "nom") in columns[name] | {"nom"}
+        for text in root.iter("text-style"):
+            assert text.get("fieldName") in columns[name]
+    rgba = {
+        f"{int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)}"
+        for colour in (*COVERAGE_COLOURS, *(look.colour for look in TIERS.values()))
+    }
+    whole = "".join(styles.values())
+    assert all(colour in whole for colour in rgba)
+    classes = ET.fromstring(styles["sites"].partition("\n")[2])  # noqa: S314 - written by us
+    assert {one.get("value") for one in classes.iter("category")} == {
+        look.one for look in TIERS.values()
+    }
+
+
+def test_O1_names_reach_the_geopackage_as_they_are(hostile, tmp_path):
+    path = tmp_path / "reseau.gpkg"
+    path.write_bytes(geopackage(hostile))
+    read = pyogrio.read_dataframe(path, layer="sites")["nom"].tolist()
+    ours = [str(name).replace("\x00", "") for name in hostile.sites["name"]]
+    assert read == ours
+
+
+def test_the_same_plan_gives_the_same_files(plan):
+    assert workbook(plan, brand=Brand()) == workbook(plan, brand=Brand())
+    assert geopackage(plan) == geopackage(plan)
+
+
+def test_nothing_is_left_in_the_temporary_folder(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    geopackage(plan)
+    assert list(Path(tmp_path).iterdir()) == []
