@@ -71,18 +71,19 @@ def _layers(plan: "Plan") -> "dict[str, gpd.GeoDataFrame]":
     if plan.roads is not None and len(plan.roads):
         layers["routes"] = plan.roads.rename(columns={"highway": "classe"})
     doubt = say("temps estimés") if plan.estimated else say("temps par la route")
-    return {
-        name: frame.assign(temps=doubt)
-        if name in ("communes", "isochrones", "habitants")
-        else frame
-        for name, frame in layers.items()
-    }
+    for name in ("communes", "isochrones", "habitants"):
+        layers[name] = layers[name].assign(temps=doubt)
+    return {name: _whole(frame) for name, frame in layers.items()}
 
 
 def _whole(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a layer whose texts GDAL does not cut: it ends them at a NUL."""
-    texts = [name for name in frame.columns if frame[name].map(type).eq(str).any()]
-    return frame.assign(**{name: frame[name].str.replace("\0", "") for name in texts})
+
+    def whole(value: object) -> object:
+        return value.replace("\0", "") if isinstance(value, str) else value
+
+    texts = frame.select_dtypes(["object", "str"]).columns
+    return frame.assign(**{name: list(map(whole, frame[name])) for name in texts})
 
 
 def _communes(plan: "Plan") -> gpd.GeoDataFrame:
