@@ -1,6 +1,7 @@
 """What stands around the map: head, scale of colours, tables, sources."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from planner._format import headcount, minutes, number, percent
@@ -244,29 +245,33 @@ def left_out_table(scene: Scene) -> Fragment:
         for row in scene.left_out.itertuples()
     ]
     title = say("Les lieux non retenus ({count})").format(count=number(len(rows)))
-    return _table(scene, title, head, rows, words_from=2)
+    return _table(scene, title, head, rows, prose=(say("Retenu"), say("Pourquoi")))
 
 
 def _table(
-    scene: Scene, title: str, head: list[str], rows: list[list[str]], *, words_from: int = 99
+    scene: Scene, title: str, head: list[str], rows: list[list[str]], *, prose: Sequence[str] = ()
 ) -> Fragment:
-    """Return a table one can unfold; the first cell of a row is its heading, words come last."""
+    """Return a table one can unfold; the first cell of a row is its heading.
+
+    Columns under a heading of `prose` hold words rather than figures.
+    """
+    looks = ["mots" if name in prose else None for name in head]
     body = (
         tag(
             "tr",
             tag("th", first, scope="row"),
-            *(
-                tag("td", cell, class_="mots" if n >= words_from else None)
-                for n, cell in enumerate(others, start=1)
-            ),
+            *(tag("td", cell, class_=look) for cell, look in zip(others, looks[1:], strict=True)),
         )
         for first, *others in rows
     )
     doubt = [tag("caption", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    named = (
+        tag("th", name, scope="col", class_=look) for name, look in zip(head, looks, strict=True)
+    )
     table = tag(
         "table",
         *doubt,
-        tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head))),
+        tag("thead", tag("tr", *named)),
         tag("tbody", *body),
     )
     unfolded = tag("div", table, class_="defile")

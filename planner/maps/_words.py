@@ -169,13 +169,13 @@ def left_out_swatch() -> Fragment:
     return _svg(tag("circle", cx="12", cy="12", r="5", **look))
 
 
-def other_mark(*, size: int = 24) -> Fragment:
+def other_mark() -> Fragment:
     """Return the mark of a site that other plans open: hollow, dashed, six sides."""
     look = {"fill": "#fff", "fill_opacity": "0.85", "stroke": NEUTRAL_COLOUR}
     path = tag(
         "path", d="M7 4H17L22 12L17 20H7L2 12Z", stroke_width="2", stroke_dasharray="4 2", **look
     )
-    return _svg(path, width=str(size), height=str(size))
+    return _svg(path)
 
 
 def line_swatch(dash: str) -> Fragment:
