@@ -59,7 +59,8 @@ class Plan:
         Every number the plan was asked with.
     sites
         Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
-        users, geometry (points, EPSG:4326).
+        users, critical_mass (whether they are as many as its tier needs), geometry (points,
+        EPSG:4326).
     communes
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
@@ -344,11 +345,16 @@ def _sites_csv(plan: Plan) -> str:
             "places (hypothèse)": sites["seats"],
             f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
             "usagers attendus (hypothèse)": sites["users"].round(1),
+            "masse critique atteinte (hypothèse)": _yes(sites["critical_mass"]),
             "longitude": sites.geometry.x.round(6),
             "latitude": sites.geometry.y.round(6),
             "temps": [_times_word(plan)] * len(sites),
         }
     )
+
+
+def _yes(flags: Iterable[object]) -> list[str]:
+    return ["oui" if flag else "non" for flag in flags]
 
 
 def _communes_csv(plan: Plan) -> str:

@@ -23,6 +23,7 @@ STAGES = {
     "minutes": "Temps de trajet",
     "optimum": "Choix des sites",
     "certificate": "Vérification",
+    "mass": "Sans masse critique",
     "isochrones": "Isochrones",
     "indicators": "Couverture",
     "ranges": "Autres vitesses",
@@ -69,12 +70,19 @@ def _sites_table(result: "Plan") -> Table:
     for heading in ("Niveau", "Site", "Commune"):
         sites.add_column(heading)
     sites.add_column(f"Habitants à {_format.minutes(result.scenario.mesh_min)}", justify="right")
+    sites.add_column("Usagers attendus", justify="right")
+    sites.add_column("Masse critique")
     order = list(TIERS)
     for _, site in sorted(
         result.sites.iterrows(), key=lambda item: (order.index(item[1]["tier"]), item[0])
     ):
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
-        sites.add_row(*map(plain, row), _format.headcount(site["residents_mesh"]))
+        sites.add_row(
+            *map(plain, row),
+            _format.headcount(site["residents_mesh"]),
+            _format.number(site["users"], decimals=1),
+            "oui" if site["critical_mass"] else "non",
+        )
     return sites
 
 

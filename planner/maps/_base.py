@@ -183,7 +183,11 @@ def road_layer(scene: Scene) -> folium.FeatureGroup:
 def offers_tiles(scene: Scene) -> bool:
     """Return whether the territory lies in metropolitan France, which Plan IGN covers."""
     (south, west), (north, east) = scene.view.corners
-    lon, lat = (west + east) / 2, (south + north) / 2
+    return in_france((west + east) / 2, (south + north) / 2)
+
+
+def in_france(lon: float, lat: float) -> bool:
+    """Return whether a place is in metropolitan France, its borders taken wide."""
     return any(w <= lon <= e and s <= lat <= n for w, s, e, n in _FRANCE)
 
 

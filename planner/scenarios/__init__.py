@@ -5,6 +5,7 @@ from planner.scenarios._reading import (
     scenario_of,
     with_assumptions,
     with_studies,
+    with_survey,
     with_weights,
 )
 from planner.scenarios._run import StageProgress, road_lines, run
@@ -23,5 +24,6 @@ __all__ = [
     "scenario_of",
     "with_assumptions",
     "with_studies",
+    "with_survey",
     "with_weights",
 ]

@@ -9,7 +9,7 @@ import geopandas as gpd
 from planner import travel
 from planner.assumptions import DEFAULTS
 from planner.network import CAR_RANGE, RoadNetwork
-from planner.rules import Rules, users_seated
+from planner.rules import Rules, regulars_min, users_seated
 from planner.scenarios._scenario import Scenario
 from planner.territory import Territory
 from planner.travel import CROW_KPH, TravelTimes
@@ -47,6 +47,14 @@ class Case:
     def rules(self) -> Rules:
         """What every plan must respect."""
         return rules_of(self.scenario, self.places)
+
+    @cached_property
+    def available_year(self) -> dict[str, int]:
+        """First year each premises can be had, where the scenario or the territory says one."""
+        known = self.places["available_year"].dropna().astype(int)
+        return {str(site): int(year) for site, year in known.items()} | dict(
+            self.scenario.available_year
+        )
 
 
 def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
@@ -90,6 +98,7 @@ def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
         mesh_share_min=scenario.mesh_share_min,
         seats=scenario.seats_bind,
         gate=scenario.premises_gate,
+        site_users_min=regulars_min(scenario.figures) if scenario.critical_mass else {},
         cost_years=scenario.cost_years,
     )
 

@@ -19,6 +19,8 @@ from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._mass import notes as mass_notes
+from planner.scenarios._mass import reaches
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
@@ -79,6 +81,10 @@ def run(
         solution = _solve(case)
     with clock.stage("certificate"):
         proof = _certify(case, solution)
+    notes = []
+    if scenario.critical_mass:
+        with clock.stage("mass"):
+            notes = mass_notes(case, solution)
     with clock.stage("isochrones") as report:
         sites = _sites(case, solution.tier)
         areas = _isochrones(case, sites, report)
@@ -115,7 +121,7 @@ def run(
         sources=territory.sources,
         attribution=territory.attribution,
         digest=territory.digest,
-        notes=_notes(case, figures, solution.tier),
+        notes=(*notes, *_notes(case, figures, solution.tier)),
         estimated=case.minutes.estimated,
         seconds=clock.seconds,
         studies=found,
@@ -167,6 +173,8 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
+        occupations=territory.occupations,
+        answers=scenario.answers,
         far=None if territory.flows is None else demand.far_share(territory.flows),
     )
     people = people.assign(
@@ -244,6 +252,9 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
     commune = case.territory.communes["name"].reindex(chosen["commune"]).set_axis(chosen.index)
     kinds = chosen["kind"].map(lambda kind: str(KINDS.get(kind, kind)).capitalize())
     unnamed = kinds + " sans nom, " + commune
+    users = indicators.users_by_site(
+        case.minutes, tier, case.people["users"], decay=case.rules.decay
+    )
     columns = {
         "name": chosen["name"].where(chosen["name"].str.strip() != "", unnamed),
         "tier": tier,
@@ -253,9 +264,8 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
-        "users": indicators.users_by_site(
-            case.minutes, tier, case.people["users"], decay=case.rules.decay
-        ).round(2),
+        "users": users.round(2),
+        "critical_mass": reaches(users, tier, case),
     }
     return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
 
@@ -372,16 +382,45 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
-    if any(said is not None for costs in case.scenario.costs.values() for said in costs.values()):
-        notes.append(
-            "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
-        )
-    if case.scenario.users_per_1000 is None:
-        notes.append(
-            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
-            "un ordre de grandeur."
-        )
+    if case.scenario.survey:
+        notes.append(_survey_note(case))
+    if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
+        notes.append(f"Métiers des actifs supposés{said}")
     return notes
+
+
+def _survey_note(case: Case) -> str:
+    """Say what a questionnaire did to the users."""
+    scenario, home = case.scenario, case.territory
+    said = scenario.answers
+    if said is None or scenario.users_per_1000 is not None:
+        return "Enquête non prise en compte : le scénario impose les usagers pour 1 000 habitants."
+    far = None if home.flows is None else demand.far_share(home.flows)
+    factor = {}
+    for level in demand.LEVELS:
+        figures = demand.figures_at(level, scenario.changes)
+        told = demand.chain(case.people, figures=figures, occupations=home.occupations, far=far)
+        found = demand.survey_at(level, case.people, told, answers=said, changes=scenario.changes)
+        users = told["users"].groupby(case.people["commune"]).sum()
+        factor[level] = float((users * found["multiplier"]).sum() / users.sum())
+    low, central, high = (_format.number(factor[level], decimals=2) for level in demand.LEVELS)
+    return (
+        f"Enquête : {_format.number(int(said.to_numpy().sum()))} réponses dans {len(said)} "
+        f"communes, supposées d’actifs ; usagers multipliés par {central} en moyenne (demande "
+        f"basse {low}, haute {high}) ; petits échantillons ramenés vers l’ensemble, facteur borné "
+        f"à {_format.number(scenario.figures['survey_bound'], decimals=1)}."
+    )
+
+
+def _assumed_occupations(case: Case) -> str:
+    """Say where the occupations of those at work are assumed, or ""."""
+    known = case.territory.occupations
+    if known is None:
+        return ", en attendant les fichiers de l’Insee : les usagers sont un ordre de grandeur."
+    lived = set(case.people["commune"])
+    assumed = len(lived - set(known.index))
+    where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
+    return where if assumed else ""
 
 
 def _beyond_km(case: Case) -> float:

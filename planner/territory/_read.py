@@ -24,7 +24,15 @@ from planner._files import digest, slug
 from planner._tables import refuse
 from planner.sources import tables
 from planner.territory import _checks
-from planner.territory._model import GPKG, LAYERS, SOURCE_COLUMNS, TOML, Territory, content_digest
+from planner.territory._model import (
+    ALL_LAYERS,
+    GPKG,
+    LAYERS,
+    SOURCE_COLUMNS,
+    TOML,
+    Territory,
+    content_digest,
+)
 
 GDAL_ERRORS = (
     *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, NoCRSError),
@@ -182,8 +190,10 @@ def _layers(path: Path, *, crs: CRS) -> tuple[dict[str, gpd.GeoDataFrame], list[
         found = {str(name) for name in pyogrio.list_layers(path)[:, 0]}
     except GDAL_ERRORS as error:
         return layers, [f"{path.name}: not readable ({_said(error)}). Build the territory again."]
-    for layer in LAYERS:
+    for layer in ALL_LAYERS:
         if layer not in found:
+            if layer not in LAYERS:
+                continue
             present = ", ".join(sorted(found)) or "none"
             faults.append(f"{path.name}: layer {layer} is missing (found: {present}).")
             continue
@@ -233,7 +243,7 @@ def _corruption(path: Path) -> str:
 
 def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFrame:
     """Return a layer with its index and columns, in `crs`; refuse it when it lacks any."""
-    shape = LAYERS[layer]
+    shape = ALL_LAYERS[layer]
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InputError("it has no geometry. Give it one.")
     wanted = (shape.key, *shape.columns)
@@ -243,17 +253,18 @@ def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFram
         raise InputError(f"columns missing: {', '.join(missing)}. Found: {found}.")
     if frame.crs is None:
         raise InputError("no CRS, and it is never guessed. Set it (QGIS: Assign projection).")
-    texts = [shape.key, *(c for c, kind in shape.columns.items() if kind is str)]
+    kinds = shape.kinds(frame.columns)
+    texts = [shape.key, *(c for c, kind in kinds.items() if kind is str)]
     numeric = [column for column in texts if pd.api.types.is_numeric_dtype(frame[column])]
     if numeric and not frame.empty:
         raise InputError(f"{', '.join(numeric)}: numbers, where zeros are lost. Make it text.")
     frame = frame.astype(dict.fromkeys(texts, object)).set_index(shape.key)
-    return frame[[*shape.columns, "geometry"]].to_crs(crs).sort_index()
+    return frame[[*kinds, "geometry"]].to_crs(crs).sort_index()
 
 
 def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a sound layer with the types promised: text, float, and int for a population."""
-    kinds = dict(LAYERS[layer].columns)
+    kinds = ALL_LAYERS[layer].kinds(frame.columns)
     frame = frame.fillna({column: "" for column, kind in kinds.items() if kind is str})
     frame = frame.astype(kinds)
     frame.index = frame.index.astype(str)
@@ -267,8 +278,12 @@ def _input(folder: Path, sources: pd.DataFrame, name: str) -> Path | None:
 
 
 def _tables(folder: Path, sources: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the flows and the jobs, where the territory has them."""
-    readers = {"flows": tables.read_flows, "jobs": tables.read_jobs}
+    """Return the flows, the jobs and the occupations, where the territory has them."""
+    readers = {
+        "flows": tables.read_flows,
+        "jobs": tables.read_jobs,
+        "occupations": tables.read_occupations,
+    }
     paths = {name: _input(folder, sources, name) for name in readers}
     return {name: readers[name](path) for name, path in paths.items() if path is not None}
 
@@ -277,7 +292,7 @@ def _digest(folder: Path, sources: pd.DataFrame, layers: dict[str, gpd.GeoDataFr
     """Return the digest of a territory whose files have been checked against its register."""
     lines = [f"{TOML} {digest(folder / TOML)}"]
     lines += [f"{file} {sha}" for file, sha in _registered(sources)]
-    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in LAYERS]
+    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in layers]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
