@@ -26,6 +26,7 @@ from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
+from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -71,6 +72,7 @@ def run(
     clock = _Clock(progress)
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
+        water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
     with clock.stage("demand"):
         ends = _ends(territory, scenario)
     with clock.stage("minutes") as report:
@@ -110,6 +112,7 @@ def run(
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
+        water=water,
         indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
