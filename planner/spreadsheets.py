@@ -9,6 +9,7 @@ from pathlib import Path
 import openpyxl
 import xlsxwriter
 from openpyxl.utils.exceptions import InvalidFileException
+from xlsxwriter.worksheet import Worksheet
 
 from planner._errors import InputError
 from planner._files import existing_file, replacing
@@ -16,6 +17,7 @@ from planner.assumptions import DEFAULTS, unknown_key, used, values
 
 SHEET = "Hypothèses"
 _CHANGED = "valeur"
+_A4 = 9  # as spreadsheets number paper
 _MOST_BYTES = 5_000_000
 _MOST_ROWS = 5_000
 
@@ -89,6 +91,8 @@ def fill_assumptions(book: xlsxwriter.Workbook, changes: Mapping[str, float] | N
     _ = values(changes)
     frame = used(DEFAULTS, changes)
     sheet = book.add_worksheet(SHEET)
+    for_paper(sheet, header_row=0)
+    sheet.set_header("&R&A")
     bold, free = book.add_format({"bold": True}), book.add_format({"bg_color": "#fff2cc"})
     sheet.freeze_panes(1, 2)
     for column, (name, width) in enumerate(
@@ -102,6 +106,23 @@ def fill_assumptions(book: xlsxwriter.Workbook, changes: Mapping[str, float] | N
                 sheet.write_string(row, column, value, style)
             else:
                 sheet.write_number(row, column, value, style)
+
+
+def for_paper(sheet: Worksheet, *, header_row: int) -> None:
+    """Have a sheet printed on A4, landscape, as wide as the page, its headings on every page.
+
+    Parameters
+    ----------
+    sheet
+        Being written.
+    header_row
+        Where its headings are, from 0.
+    """
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(header_row)
+    sheet.set_footer("&C&P / &N")
 
 
 def read_assumptions(path: Path | str) -> Mapping[str, float]:

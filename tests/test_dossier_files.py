@@ -74,7 +74,7 @@ def test_codes_are_text_and_numbers_are_numbers(book, plan):
     assert {cell.data_type for cell in codes} == {"s"}
     shares = column(communes, "part à 10 min d’un site", head=3)[: len(plan.communes)]
     assert [cell.value for cell in shares] == pytest.approx(plan.communes["share_mesh"])
-    assert {cell.number_format for cell in shares} == {"0.0%"}
+    assert {cell.number_format for cell in shares} == {"0.0 %"}
     euros = column(book["Budget"], "total (€ HT)", head=3)
     assert all(cell.data_type in "nf" for cell in euros)
 
@@ -86,6 +86,27 @@ def test_totals_are_formulas_whose_value_is_known(plan):
     (total,) = [cell for cell in column(told, "total (€ HT)", head=3) if cell.data_type == "f"]
     assert total.value.startswith("=SUM(")
     assert known[total.coordinate].value == pytest.approx(plan.ledger["cents"].sum() / 100)
+
+
+def test_every_number_and_word_has_room(book):
+    for sheet in book:
+        assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
+        assert sheet.page_setup.fitToHeight == 0
+        assert sheet.print_title_rows
+        top = int(sheet.print_title_rows.split("$")[-1])
+        widths = {
+            column: group.width
+            for group in sheet.column_dimensions.values()
+            for column in range(group.min, group.max + 1)
+        }
+        for cell in (cell for row in sheet.iter_rows(min_row=top) for cell in row):
+            width = widths[cell.column]
+            if cell.data_type == "n" and cell.value is not None:
+                digits = {"#,##0.00": ",.2f", "#,##0.0": ",.1f"}.get(cell.number_format, ",.0f")
+                assert len(format(cell.value, digits)) < width
+            elif cell.data_type == "s" and sheet.title != "Hypothèses":
+                lines = (sheet.row_dimensions[cell.row].height or 15) / 15
+                assert len(cell.value) <= width * lines
 
 
 def test_estimated_times_are_said_on_the_sheets(book):
@@ -118,6 +139,9 @@ def test_O4_no_cell_of_a_workbook_is_a_formula_but_the_totals(hostile):
     assert all(value.startswith("=SUM(") for value in formulas)
     names = [cell.value for cell in column(made["Sites"], "nom", head=3)]
     assert "=1+1" in names
+    assert "x" * 32_766 + "…" in {
+        cell.value for cell in column(made["Communes"], "commune", head=3)
+    }
     assert not any(sheet._hyperlinks for sheet in made)
 
 

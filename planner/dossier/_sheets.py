@@ -2,7 +2,8 @@
 
 import datetime as dt
 import io
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,16 @@ from xlsxwriter.utility import xl_col_to_name, xl_range
 from planner._language import say
 from planner.dossier._brand import Brand
 from planner.maps._words import ESTIMATED, KINDS, TIERS, status_words
-from planner.spreadsheets import fill_assumptions
+from planner.spreadsheets import fill_assumptions, for_paper
 
 if TYPE_CHECKING:
     from planner.plan import Plan
 
 _CLOCK = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook's date has no zone
-_WIDEST, _NARROWEST = 60, 9
-_TEXTS = {"code", "identifiant", "code commune"}
+_WIDEST, _NARROWEST, _AIR, _FILTER = 46, 7, 2, 3  # in characters; the last, a filter's button
+_LINE, _LONGEST_SHOWN = 15.0, 1000  # of a row in points; characters for which it grows
+_CELL_MOST = 32_767  # of characters, in Excel
+_DIGITS = {"whole": ",.0f", "tenths": ",.1f", "money": ",.2f", "place": ".5f"}
 _HEADER_MOST = 100  # Excel refuses headers over 255
 
 
@@ -39,12 +42,15 @@ class Sheet:
         What is written above it.
     totals
         Columns whose sum closes the table, as a formula.
+    shares
+        Columns shown as percentages.
     """
 
     name: str
     rows: pd.DataFrame
     note: str = ""
-    totals: Sequence[str] = field(default=())
+    totals: Collection[str] = field(default=())
+    shares: Collection[str] = field(default=())
 
 
 def workbook(plan: "Plan", *, brand: Brand) -> bytes:
@@ -78,25 +84,48 @@ def workbook(plan: "Plan", *, brand: Brand) -> bytes:
     return content.getvalue()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """A column of a sheet: how its numbers are shown, its width in characters, its sum."""
+
+    name: str
+    cells: list[object]
+    kind: str
+    width: float
+    sum: float
+
+
 class _Looks:
     """The formats of a workbook, each made once."""
 
     def __init__(self, book: xlsxwriter.Workbook, *, colour: str) -> None:
-        self.head = book.add_format(
-            {"bold": True, "bg_color": colour, "font_color": "#ffffff", "text_wrap": True,
-             "valign": "vcenter"}
-        )  # fmt: skip
+        head = {"bold": True, "bg_color": colour, "font_color": "#ffffff", "text_wrap": True,
+                "valign": "vcenter"}  # fmt: skip
+        text = {"num_format": "@", "text_wrap": True, "valign": "top"}
+        sides: dict[bool, dict[str, Any]] = {
+            False: {"align": "left", "indent": 1},
+            True: {"align": "right"},
+        }
+        self._heads = {right: book.add_format(head | side) for right, side in sides.items()}
+        self._texts = {right: book.add_format(text | side) for right, side in sides.items()}
         self.note = book.add_format({"italic": True, "font_color": "#556070"})
-        self.text = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
         self._numbers = {
             (kind, total): book.add_format(
                 {"num_format": pattern, "bold": total, "top": int(total), "valign": "top"}
             )
             for kind, pattern in {"whole": "#,##0", "tenths": "#,##0.0", "money": "#,##0.00",
-                                  "share": "0.0%", "place": "0.00000"}.items()
+                                  "share": "0.0 %", "place": "0.00000"}.items()
             for total in (False, True)
         }  # fmt: skip
         self.total = book.add_format({"bold": True, "top": 1})
+
+    def head(self, *, right: bool) -> Any:  # noqa: ANN401 - a format
+        """Return how a heading is shown: above the numbers, or above the words."""
+        return self._heads[right]
+
+    def text(self, *, right: bool) -> Any:  # noqa: ANN401 - a format
+        """Return how words are shown, in a column of words or among numbers."""
+        return self._texts[right]
 
     def number(self, kind: str, *, total: bool = False) -> Any:  # noqa: ANN401 - a format
         """Return how numbers of a kind are shown, in the table or under it."""
@@ -105,31 +134,29 @@ class _Looks:
 
 def _write(book: xlsxwriter.Workbook, sheet: Sheet, looks: _Looks, *, header: str) -> None:
     page = book.add_worksheet(sheet.name[:31])
-    page.set_landscape()
-    page.set_paper(9)  # A4
-    page.fit_to_pages(1, 0)
+    for_paper(page, header_row=2 if sheet.note else 0)
     page.set_header(f"&L{header[:_HEADER_MOST].replace('&', '&&')}&R&A")
-    page.set_footer("&C&P / &N")
     top = 0
     if sheet.note:
         page.write_string(0, 0, sheet.note, looks.note)
         top = 2
     page.freeze_panes(top + 1, 1)
-    page.repeat_rows(top)
-    for column, name in enumerate(sheet.rows):
-        values = sheet.rows[name].tolist()
-        kind = _kind(str(name), values)
-        page.write_string(top, column, str(name), looks.head)
-        for row, value in enumerate(values, start=top + 1):
-            _cell(page, (row, column), value, looks=looks, kind=kind)
-        page.set_column(column, column, _width(str(name), values))
-        last = top + len(values)
-        if name in sheet.totals and values:
-            cells = xl_range(top + 1, column, last, column)
-            known = float(np.nansum([value for value in values if isinstance(value, int | float)]))
-            page.write_formula(
-                last + 1, column, f"=SUM({cells})", looks.number(kind, total=True), known
-            )
+    columns = [
+        _column(str(name), sheet.rows[name].tolist(), shares=sheet.shares) for name in sheet.rows
+    ]
+    for at, column in enumerate(columns):
+        page.set_column(at, at, column.width)
+        page.write_string(top, at, column.name, looks.head(right=column.kind != "text"))
+        for row, value in enumerate(column.cells, start=top + 1):
+            _cell(page, (row, at), value, looks=looks, kind=column.kind)
+        last = top + len(column.cells)
+        if column.name in sheet.totals and column.cells:
+            summed = xl_range(top + 1, at, last, at)
+            total = looks.number(column.kind, total=True)
+            page.write_formula(last + 1, at, f"=SUM({summed})", total, column.sum)
+    rows = [[column.name for column in columns], *zip(*(c.cells for c in columns), strict=True)]
+    for number, cells in enumerate(rows, start=top):
+        page.set_row(number, _height(cells, columns, bold=number == top))
     if sheet.totals and len(sheet.rows):
         page.write_string(top + len(sheet.rows) + 1, 0, say("Total"), looks.total)
     if len(sheet.rows):
@@ -147,41 +174,72 @@ def _cell(
 ) -> None:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         page.write_blank(*at, None)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and kind != "text":
+    elif _is_number(value) and kind != "text":
         page.write_number(*at, value, looks.number(kind))
     else:
-        page.write_string(*at, str(value), looks.text)
+        page.write_string(*at, _fitted(str(value)), looks.text(right=kind != "text"))
+
+
+def _fitted(text: str) -> str:
+    """Return a text that a cell can hold: a longer one would be left out without a word."""
+    return text if len(text) <= _CELL_MOST else f"{text[: _CELL_MOST - 1]}…"
+
+
+def _column(name: str, values: list[object], *, shares: Collection[str]) -> _Column:
+    """Return a column, as wide as its longest word, number and sum, within what a page has."""
+    kind = "share" if name in shares else _kind(name, values)
+    numbers = [float(str(value)) for value in values if _is_number(value)]
+    numbers = [number for number in numbers if np.isfinite(number)]
+    total = float(sum(numbers))
+    digits = _DIGITS.get(kind, "")
+    said = [len(format(number, digits)) for number in (*numbers, total) if digits]
+    said += [len(value) for value in values if isinstance(value, str)]
+    words = [len(word) + _FILTER for word in name.split(" ")]
+    width = min(max(*said, *words, _NARROWEST, len(name) / 3) + _AIR, _WIDEST)
+    return _Column(name=name, cells=values, kind=kind, width=width, sum=total)
+
+
+def _height(cells: Sequence[object], columns: Sequence[_Column], *, bold: bool) -> float:
+    """Return how high a row is, in points: no spreadsheet but Excel finds that out by itself."""
+    room = _AIR + _FILTER if bold else 1
+    lines = (
+        len(textwrap.wrap(cell[:_LONGEST_SHOWN], max(int(column.width - room), 1)))
+        for cell, column in zip(cells, columns, strict=True)
+        if isinstance(cell, str)
+    )
+    return _LINE * max(lines, default=1) or _LINE
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _kind(name: str, values: Sequence[object]) -> str:
     """Return how the numbers of a column are shown, from its heading and its values."""
-    if name in _TEXTS:
+    numbers = [float(str(value)) for value in values if _is_number(value)]
+    if not numbers:
         return "text"
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if name.startswith(("longitude", "latitude")):
         return "place"
-    if name.startswith("part"):
-        return "share"
     if "€" in name:
         return "money"
-    whole = all(not np.isfinite(v) or float(v) == round(float(v)) for v in numbers)
-    return "whole" if whole else "tenths"
-
-
-def _width(name: str, values: Sequence[object]) -> float:
-    longest = max((len(str(value)) for value in values if isinstance(value, str)), default=0)
-    return float(min(max(longest, len(name) / 2 + 2, _NARROWEST), _WIDEST))
+    whole = all(not np.isfinite(number) or number == round(number) for number in numbers)
+    return "whole" if whole or name.startswith(say("habitants")) else "tenths"
 
 
 def _sheets(plan: "Plan") -> list[Sheet]:
     doubt = f"≈ {say(ESTIMATED)}" if plan.estimated else ""
     accounts = plan.accounts
     budget = accounts["budget"].rows
+    sites, communes = _sites(plan), _communes(plan)
     by_commune = accounts["budget-communes"].rows
     return [
         Sheet(say("Essentiel"), _summary(plan), doubt),
-        Sheet(say("Sites"), _sites(plan), doubt, _counted(_sites(plan), ("places", "usagers"))),
-        Sheet(say("Communes"), _communes(plan), doubt, _counted(_communes(plan), ("habitants",))),
+        Sheet(say("Sites"), sites, doubt, sites.columns[[7, 9]].tolist()),
+        Sheet(
+            say("Communes"), communes, doubt, communes.columns[[2, 3, 5]].tolist(),
+            communes.columns[[4, 6]].tolist(),
+        ),
         Sheet(say("Budget"), budget, accounts["budget"].note, [*budget.columns[1:]]),
         Sheet(
             say("Budget par commune"), by_commune, accounts["budget-communes"].note,
@@ -205,11 +263,6 @@ _OTHERS: Mapping[str, str] = {
     "risque-sites": "Risque par site",
     "risque-hypotheses": "Sensibilité",
 }
-
-
-def _counted(frame: pd.DataFrame, starts: tuple[str, ...]) -> list[str]:
-    """Return the columns that may be added up: people of a commune, not those of sites."""
-    return [str(name) for name in frame if str(name).startswith(starts)]
 
 
 def _summary(plan: "Plan") -> pd.DataFrame:
