@@ -19,6 +19,7 @@ from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
 from planner._html import framed, tag
+from planner._language import say
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
@@ -148,29 +149,39 @@ class Plan:
         if self.proven:
             sure, all_goals = len(self.certificate.independent), len(self.certificate.value)
             if sure == all_goals:
-                return "Optimum prouvé, revérifié sans le solveur"
-            return f"Optimum prouvé (objectifs revérifiés sans le solveur : {sure} sur {all_goals})"
+                return say("Optimum prouvé, revérifié sans le solveur")
+            told = say("Optimum prouvé (objectifs revérifiés sans le solveur : {sure} sur {all})")
+            return told.format(sure=sure, all=all_goals)
         widest = max(self.certificate.gap.values(), default=0.0)
-        return f"Optimum non prouvé : écart d’au plus {_format.percent(widest)}"
+        return say("Optimum non prouvé : écart d’au plus {gap}").format(gap=_format.percent(widest))
 
     def figures(self) -> list[Figure]:
         """Return the headline figures in French: label, value, and the range speeds leave it."""
         mesh = _format.minutes(self.scenario.mesh_min)
         far = _format.minutes(self.scenario.structuring_min)
         return [
-            self._figure(f"Habitants à {mesh} d’un site", "share_mesh", _format.percent),
             self._figure(
-                f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
+                say("Habitants à {time} d’un site").format(time=mesh), "share_mesh", _format.percent
             ),
-            self._figure(f"Habitants à plus de {mesh}", "residents_outside", _format.headcount),
+            self._figure(
+                say("Habitants à {time} d’un site structurant").format(time=far),
+                "share_structuring",
+                _format.percent,
+            ),
+            self._figure(
+                say("Habitants à plus de {time}").format(time=mesh),
+                "residents_outside",
+                _format.headcount,
+            ),
             self._users(),
-            Figure("Sites du réseau", _format.number(len(self.sites))),
+            Figure(say("Sites du réseau"), _format.number(len(self.sites))),
         ]
 
     def _figure(self, label: str, key: str, written: Callable[[float], str]) -> Figure:
         """Return a figure with the range that speeds leave it, where there is one."""
         low, high = (written(value) for value in self.ranges[key])
-        doubt = f"de {low} à {high} {self._speeds()}" if low != high else ""
+        told = say("de {low} à {high}").format(low=low, high=high)
+        doubt = f"{told} {self._speeds()}" if low != high else ""
         return Figure(label, written(self.indicators[key]), doubt)
 
     def _users(self) -> Figure:
@@ -178,8 +189,9 @@ class Plan:
         low, now, high = (
             _format.headcount(self.indicators[key]) for key in ("users_low", "users", "users_high")
         )
-        doubt = f"de {low} à {high} selon la demande" if low != high else ""
-        return Figure("Usagers attendus (hypothèse)", now, doubt)
+        told = say("de {low} à {high} selon la demande").format(low=low, high=high)
+        doubt = told if low != high else ""
+        return Figure(say("Usagers attendus (hypothèse)"), now, doubt)
 
     def assumptions(self) -> pd.DataFrame:
         """Return the assumptions that the plan leans on, see :func:`planner.assumptions.used`."""
@@ -188,10 +200,12 @@ class Plan:
     def _speeds(self) -> str:
         """Return what a range is due to, so that it is not read as the whole doubt."""
         if not self.estimated:
-            return "selon les vitesses supposées"
+            return say("selon les vitesses supposées")
         crow = DEFAULTS["crow_kph"]
         low, high = _format.number(crow.low), _format.number(crow.high)
-        return f"pour {low} à {high}\N{NO-BREAK SPACE}km/h à vol d’oiseau"
+        return say("pour {low} à {high}\N{NO-BREAK SPACE}km/h à vol d’oiseau").format(
+            low=low, high=high
+        )
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
