@@ -74,6 +74,8 @@ class Plan:
         (residents), why (a French sentence), geometry; EPSG:4326.
     roads
         Lines with their class (highway), or None where times are estimates.
+    water
+        Rivers, canals and lakes, lines and areas of the file of roads; None where there is none.
     ledger
         Money by payer, commune and year, see :func:`planner.ledger.entries`.
     indicators
@@ -114,6 +116,7 @@ class Plan:
     people: gpd.GeoDataFrame = field(repr=False)
     left_out: gpd.GeoDataFrame = field(repr=False)
     roads: gpd.GeoDataFrame | None = field(repr=False)
+    water: gpd.GeoDataFrame | None = field(repr=False)
     indicators: Mapping[str, float]
     ranges: Mapping[str, tuple[float, float]] = field(repr=False)
     assumed: Mapping[str, int] = field(repr=False)
@@ -192,29 +195,11 @@ class Plan:
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
-        return maps.plan_map(self._scene())
+        return maps.plan_map(maps.of_plan(self))
 
     def map_pieces(self) -> maps.Pieces:
         """Return the same map in parts, to be put inside another page."""
-        return maps.pieces(self._scene())
-
-    def _scene(self) -> maps.Scene:
-        sites = self.sites.assign(commune=self.sites["commune_name"])
-        return maps.plan_scene(
-            title=f"{self.title} : scénario « {self.scenario.name} »",
-            sites=sites,
-            isochrones=self.isochrones,
-            communes=self.communes,
-            roads=self.roads,
-            uncovered=self.outside,
-            mesh_min=self.scenario.mesh_min,
-            structuring_min=self.scenario.structuring_min,
-            figures=self.figures(),
-            proven=self.proof,
-            estimated=self.estimated,
-            attribution=[*self.attribution, *self.notes],
-            register=self.sources,
-        )
+        return maps.pieces(maps.of_plan(self))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the five figures with their ranges, and the map."""

@@ -496,6 +496,6 @@ def free(instance: Instance) -> Instance:
 
 
 @cache
-def shipped(name: str) -> Plan:
-    """Return the plan of a shipped territory with all defaults, made once."""
-    return run(territory.read(name), Scenario())
+def shipped(name: str, *studies: str) -> Plan:
+    """Return the plan of a shipped territory with all defaults, made once, maybe with studies."""
+    return run(territory.read(name), Scenario(studies=studies))

@@ -92,9 +92,7 @@ def _demand_table(result: "Plan") -> Table:
     from planner.demand import LEVELS, per_1000
 
     figures, told = result.indicators, result.scenario.figures
-    low, high = (
-        _format.number(told[f"observed_users_{end}"], decimals=1) for end in ("low", "high")
-    )
+    low, high = (_observed(told[f"observed_users_{end}"]) for end in ("low", "high"))
     shown = Table(title="Usagers attendus (hypothèses)")
     for heading in ("Demande", "À la porte", "Dans ce réseau", "Pour 1 000 habitants"):
         shown.add_column(heading, justify="left" if heading == "Demande" else "right")
@@ -107,6 +105,15 @@ def _demand_table(result: "Plan") -> Table:
         )  # fmt: skip
     shown.caption = f"Lieux ruraux observés : {low} à {high} pour 1 000 habitants"
     return shown
+
+
+def _observed(per_1000: float) -> str:
+    """Return an end of the observed band, with the place that it was seen at."""
+    from planner import _format
+    from planner.demand import observed_at
+
+    place = observed_at(per_1000)
+    return _format.number(per_1000, decimals=1) + (f" ({place})" if place else "")
 
 
 def _print_study(screen: Console, name: str, study: "StudyTable", folder: Path) -> None:

@@ -18,7 +18,7 @@ from planner.maps._words import KINDS
 from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
-from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._case import Case, cut_short, longest_min, seated, speeds, times
 from planner.scenarios._mass import notes as mass_notes
 from planner.scenarios._mass import reaches
 from planner.scenarios._scenario import Scenario
@@ -26,6 +26,7 @@ from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
+from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -71,6 +72,7 @@ def run(
     clock = _Clock(progress)
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
+        water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
     with clock.stage("demand"):
         ends = _ends(territory, scenario)
     with clock.stage("minutes") as report:
@@ -110,6 +112,7 @@ def run(
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
+        water=water,
         indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
@@ -170,6 +173,8 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
+        occupations=territory.occupations,
+        answers=scenario.answers,
         far=None if territory.flows is None else demand.far_share(territory.flows),
     )
     people = people.assign(
@@ -357,12 +362,8 @@ def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str,
             f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "
             "les routes."
         )
-    if case.roads is not None and (beyond_km := _beyond_km(case)) < _asked_km(case):
-        notes.append(
-            f"Routes coupées à {_format.number(max(beyond_km, 0.0), decimals=1)} km du territoire, "
-            f"pour {_format.number(_asked_km(case))} km conseillés : les trajets qui passent par "
-            "l’extérieur manquent, et des temps sont trop longs."
-        )
+    if case.roads is not None and (cut := cut_short(case.roads, case.territory, case.scenario)):
+        notes.append(cut)
     if figures["residents_beyond_roads"]:
         notes.append(
             f"{_format.number(figures['residents_beyond_roads'])} habitants à plus de "
@@ -377,36 +378,45 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
-    if case.scenario.users_per_1000 is None:
-        notes.append(
-            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
-            "un ordre de grandeur."
-        )
+    if case.scenario.survey:
+        notes.append(_survey_note(case))
+    if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
+        notes.append(f"Métiers des actifs supposés{said}")
     return notes
 
 
-def _beyond_km(case: Case) -> float:
-    """Return how far the roads go beyond the communes, on the side where they end first."""
-    roads = case.roads
-    if roads is None:
-        return np.inf
-    west, south, east, north = case.territory.communes.to_crs(4326).total_bounds
-    main = roads.component == 0
-    lon, lat = roads.lon[main], roads.lat[main]
-    x_km, y_km = (scale / 1000 for scale in roads.plane_scale)
-    return float(
-        min(
-            (west - lon.min()) * x_km,
-            (lon.max() - east) * x_km,
-            (south - lat.min()) * y_km,
-            (lat.max() - north) * y_km,
-        )
+def _survey_note(case: Case) -> str:
+    """Say what a questionnaire did to the users."""
+    scenario, home = case.scenario, case.territory
+    said = scenario.answers
+    if said is None or scenario.users_per_1000 is not None:
+        return "Enquête non prise en compte : le scénario impose les usagers pour 1 000 habitants."
+    far = None if home.flows is None else demand.far_share(home.flows)
+    factor = {}
+    for level in demand.LEVELS:
+        figures = demand.figures_at(level, scenario.changes)
+        told = demand.chain(case.people, figures=figures, occupations=home.occupations, far=far)
+        found = demand.survey_at(level, case.people, told, answers=said, changes=scenario.changes)
+        users = told["users"].groupby(case.people["commune"]).sum()
+        factor[level] = float((users * found["multiplier"]).sum() / users.sum())
+    low, central, high = (_format.number(factor[level], decimals=2) for level in demand.LEVELS)
+    return (
+        f"Enquête : {_format.number(int(said.to_numpy().sum()))} réponses dans {len(said)} "
+        f"communes, supposées d’actifs ; usagers multipliés par {central} en moyenne (demande "
+        f"basse {low}, haute {high}) ; petits échantillons ramenés vers l’ensemble, facteur borné "
+        f"à {_format.number(scenario.figures['survey_bound'], decimals=1)}."
     )
 
 
-def _asked_km(case: Case) -> float:
-    """Return how far beyond the communes roads should go: half the mesh minutes out, half back."""
-    return travel.CROW_KPH * case.scenario.mesh_min / 60 / 2
+def _assumed_occupations(case: Case) -> str:
+    """Say where the occupations of those at work are assumed, or ""."""
+    known = case.territory.occupations
+    if known is None:
+        return ", en attendant les fichiers de l’Insee : les usagers sont un ordre de grandeur."
+    lived = set(case.people["commune"])
+    assumed = len(lived - set(known.index))
+    where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
+    return where if assumed else ""
 
 
 def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:

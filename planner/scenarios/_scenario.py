@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import pandas as pd
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,6 +20,7 @@ from planner.demand import DemandLevel, figures_at
 from planner.network import PROFILES
 from planner.rules import Decay, Objective
 from planner.scores import CRITERIA, given
+from planner.survey import COUNTS
 
 Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases", "scores"]
 _MOST_SITES, _MOST_SEATS = 10_000, 100_000
@@ -27,6 +29,9 @@ _MOST_EUR = 10**11
 
 def _default(key: str) -> float:
     return DEFAULTS[key].value
+
+
+Answers = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Scenario(BaseModel):
@@ -123,6 +128,9 @@ class Scenario(BaseModel):
     weights
         By group of a workshop, what it weighs, by criterion: tables of TOML, or pairs; all criteria
         alike when left out. See :data:`planner.scores.CRITERIA`.
+    survey
+        By commune (code), how many said yes, maybe and no to a questionnaire; see
+        :mod:`planner.survey`.
     assumptions
         Other figures of :mod:`planner.assumptions` that are not the default, by key: a table of
         TOML, or pairs. A key that the scenario has itself is taken as that key.
@@ -207,6 +215,9 @@ class Scenario(BaseModel):
     grants: tuple[Literal["fabrique", "reconquete"], ...] = Field(default=(), strict=False)
     vacancy_months: int = Field(default=0, ge=0, le=12)
     weights: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = Field(default=(), strict=False)
+    survey: tuple[tuple[str, tuple[Answers, Answers, Answers]], ...] = Field(
+        default=(), strict=False
+    )
     assumptions: tuple[tuple[str, float], ...] = Field(default=(), strict=False)
 
     @field_validator("profile")
@@ -263,7 +274,9 @@ class Scenario(BaseModel):
             raise ValueError(str(error).removeprefix("assumptions: ").removesuffix(".")) from error
         return tuple(sorted(pairs))
 
-    @field_validator("decay_steps", "available_year", "assumptions", "weights", mode="before")
+    @field_validator(
+        "decay_steps", "available_year", "assumptions", "weights", "survey", mode="before"
+    )
     @classmethod
     def _pairs(cls, pairs: object) -> object:
         """Take a list of pairs, or a table of TOML, as pairs in order."""
@@ -310,6 +323,13 @@ class Scenario(BaseModel):
             }
             for tier in TIERS
         }
+
+    @property
+    def answers(self) -> pd.DataFrame | None:
+        """Answers to a questionnaire by commune, see :class:`planner.survey.Survey`."""
+        if not self.survey:
+            return None
+        return pd.DataFrame.from_dict(dict(self.survey), orient="index", columns=list(COUNTS))
 
     @property
     def opening_hours(self) -> dict[str, int]:
