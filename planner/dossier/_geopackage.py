@@ -81,8 +81,12 @@ def _layers(plan: "Plan") -> "dict[str, gpd.GeoDataFrame]":
 
 def _whole(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a layer whose texts GDAL does not cut: it ends them at a NUL."""
-    texts = [name for name in frame.columns if frame[name].map(type).eq(str).any()]
-    return frame.assign(**{name: frame[name].str.replace("\0", "") for name in texts})
+
+    def whole(value: object) -> object:
+        return value.replace("\0", "") if isinstance(value, str) else value
+
+    texts = frame.select_dtypes(["object", "str"]).columns
+    return frame.assign(**{name: list(map(whole, frame[name])) for name in texts})
 
 
 def _communes(plan: "Plan") -> gpd.GeoDataFrame:
