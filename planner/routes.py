@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 import shapely
+from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
 from planner._errors import InputError
@@ -128,6 +129,100 @@ def there_and_back(
     return both.fillna({"there_min": np.inf, "back_min": np.inf})
 
 
+def road_km(
+    roads: RoadNetwork,
+    origins: gpd.GeoDataFrame,
+    destinations: gpd.GeoDataFrame,
+    *,
+    cutoff_min: float = 60.0,
+    max_snap_m: float = MAX_SNAP_M,
+    walk_kph: float = WALK_KPH,
+) -> NDArray[np.float64]:
+    """Return the kilometres of the fastest way from each origin to each destination.
+
+    Parameters
+    ----------
+    roads, origins, destinations, max_snap_m, walk_kph
+        As in :func:`planner.travel.times`.
+    cutoff_min
+        Ways that take longer between their first and last crossing are not looked for, minutes.
+
+    Returns
+    -------
+    NDArray
+        Origins × destinations, walks to and from the roads included; inf where there is no way.
+        Among ways as fast, any.
+
+    Notes
+    -----
+    One search from each end of the smaller side; lengths are added up the tree of predecessors,
+    twice as far up at each turn.
+    """
+    start = snap(roads, origins, max_snap_m=max_snap_m, walk_kph=walk_kph)
+    stop = snap(roads, destinations, max_snap_m=max_snap_m, walk_kph=walk_kph)
+    ds, metres = _matrix(roads), _matrix(roads, metres=True)
+    turned = len(destinations) < len(origins)
+    if turned:
+        ds, metres = sp.csr_array(ds.T), sp.csr_array(metres.T)
+    near, far = (stop, start) if turned else (start, stop)
+    first, last = (
+        np.stack(place.arriving_ds(roads) if place is stop else place.leaving_ds(roads))
+        for place in (near, far)
+    )
+    first_m, last_m = (_metres_to_ends(roads, place) for place in (near, far))
+    ends = np.stack((roads.start[far.segment], roads.end[far.segment]))
+    km, far_away = np.full((len(near.segment), len(far.segment)), np.inf), float(FAR) // 2
+    for row in np.flatnonzero(near.reachable):
+        best = np.full(len(far.segment), far_away)
+        here = int(near.segment[row])
+        for side, node in enumerate((int(roads.start[here]), int(roads.end[here]))):
+            if first[side, row] >= far_away:
+                continue
+            reached, before = dijkstra(
+                ds, indices=node, return_predecessors=True, limit=cutoff_min * _DS_A_MINUTE
+            )
+            along = _along_tree(before, metres)
+            for end in (0, 1):
+                total = first[side, row] + reached[ends[end]] + last[end]
+                better = (total < best) & far.reachable
+                best = np.where(better, total, best)
+                way_m = first_m[side, row] + along[ends[end]] + last_m[end]
+                km[row] = np.where(better, way_m / 1000, km[row])
+        for column in np.flatnonzero(far.reachable & (far.segment == here)):
+            a, b = (column, row) if turned else (row, column)
+            direct = _direct(roads, _one(start, a), _one(stop, b))
+            walked = int(near.walk_ds[row]) + int(far.walk_ds[column])
+            if direct is not None and direct.ds + walked <= best[column]:
+                on_m = abs(direct.last - direct.first) * float(roads.length_m[here])
+                km[row, column] = (on_m + near.walk_m[row] + far.walk_m[column]) / 1000
+    return km.T if turned else km
+
+
+def _one(place: Snapped, at: int) -> Snapped:
+    return Snapped(*(getattr(place, name)[[at]] for name in place.__dataclass_fields__))
+
+
+def _metres_to_ends(roads: RoadNetwork, place: Snapped) -> NDArray[np.float64]:
+    """Return the metres between each place and the start and the end of its segment, walk added."""
+    length = roads.length_m[place.segment]
+    return np.stack((place.fraction * length, (1 - place.fraction) * length)) + place.walk_m
+
+
+def _along_tree(before: NDArray[np.int32], metres: sp.csr_array) -> NDArray[np.float64]:
+    """Return the metres from the root to each node of a tree of predecessors; 0 off the tree."""
+    child = np.flatnonzero(before != _NOWHERE)
+    along = np.zeros(before.size)
+    along[child] = metres[before[child], child]
+    up = np.arange(before.size)
+    up[child] = before[child]
+    while True:
+        further = up[up]
+        along = along + np.where(up != np.arange(before.size), along[up], 0.0)
+        if np.array_equal(further, up):
+            return along
+        up = further
+
+
 def path(
     roads: RoadNetwork,
     origin: gpd.GeoDataFrame,
@@ -231,15 +326,16 @@ def _direct(roads: RoadNetwork, start: Snapped, stop: Snapped) -> _Piece | None:
     )
 
 
-def _matrix(roads: RoadNetwork) -> sp.csr_array:
-    """Return the times between nodes; of parallel segments the fastest."""
+def _matrix(roads: RoadNetwork, *, metres: bool = False) -> sp.csr_array:
+    """Return the times between nodes, or the metres; of parallel segments those of the fastest."""
     out, n = roads.out, roads.node_id.size
     tail = np.repeat(np.arange(n, dtype=np.int32), np.diff(out.pointer))
     order = np.lexsort((out.ds, out.node, tail))
     first = np.ones(order.size, np.bool_)
     first[1:] = (np.diff(tail[order]) != 0) | (np.diff(out.node[order]) != 0)
     kept = order[first]
-    entries = (out.ds[kept].astype(np.float64), (tail[kept], out.node[kept]))
+    worth = roads.length_m[out.segment[kept]] if metres else out.ds[kept]
+    entries = (worth.astype(np.float64), (tail[kept], out.node[kept]))
     return sp.csr_array(entries, shape=(n, n))
 
 

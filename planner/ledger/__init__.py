@@ -1,4 +1,5 @@
-"""Who pays what, in which commune and year: investment by town halls, running costs by the EPCI.
+"""Who pays what, in which commune and year: investment by town halls, running costs by the EPCI,
+and a share of both by employers where the site is a corpoworking.
 
 :func:`entries` gives every line; the other functions add them up, or tell what users a network
 would need. Every line is in whole cents, so that sums are exact. What one payer gives another

@@ -12,7 +12,10 @@ from planner.scenarios._case import Case
 from planner.scenarios._table import StudyTable, yes
 
 _CENTS = 100
-_PAYERS = {"commune": "communes", "epci": "EPCI", "state": "État", "users": "usagers"}
+_PAYERS = {
+    "commune": "communes", "epci": "EPCI", "employers": "employeurs", "state": "État",
+    "users": "usagers",
+}  # fmt: skip
 _RESULTS = {"gross": "brut", "central": "central", "prudent": "prudent"}
 _OUTCOMES = {
     "users": "usagers",
