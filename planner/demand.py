@@ -140,8 +140,9 @@ def chain(
     multiplier
         What users are multiplied by in some communes (index code), from a survey; 1 in others.
     far
-        Share of those at work whose employer is in another département, by commune, see
-        :func:`far_share`: they telework more. Nobody where it is not known.
+        Share of those at work whose employer is far, by commune: beyond some minutes, see
+        :func:`planner.commuting.far_minutes_share`, or in another département, see
+        :func:`far_share`. They telework more. Nobody where it is not known.
 
     Returns
     -------
@@ -215,11 +216,21 @@ def far_share(flows: pd.DataFrame) -> pd.Series:
     >>> far_share(flows).to_dict()
     {'69019': 0.25}
     """
-    home, work = (_departement(flows[name]) for name in ("home", "work"))
-    away = flows["workers"].where(home != work, 0.0)
+    away = flows["workers"].where(other_departement(flows["home"], flows["work"]), 0.0)
     total = flows.groupby("home")["workers"].sum()
     share = away.groupby(flows["home"]).sum() / total.where(total > 0)
     return share.fillna(0.0).rename("far").sort_index()
+
+
+def other_departement(home: pd.Series, work: pd.Series) -> pd.Series:
+    """Return where the commune of work is in another département than that of home.
+
+    Examples
+    --------
+    >>> other_departement(pd.Series(["97105", "69019"]), pd.Series(["97209", "69123"])).tolist()
+    [True, False]
+    """
+    return _departement(home) != _departement(work)
 
 
 def _departement(codes: pd.Series) -> pd.Series:

@@ -160,42 +160,57 @@ def road_km(
     """
     start = snap(roads, origins, max_snap_m=max_snap_m, walk_kph=walk_kph)
     stop = snap(roads, destinations, max_snap_m=max_snap_m, walk_kph=walk_kph)
-    ds, metres = _matrix(roads), _matrix(roads, metres=True)
     turned = len(destinations) < len(origins)
-    if turned:
-        ds, metres = sp.csr_array(ds.T), sp.csr_array(metres.T)
-    near, far = (stop, start) if turned else (start, stop)
-    first, last = (
-        np.stack(place.arriving_ds(roads) if place is stop else place.leaving_ds(roads))
-        for place in (near, far)
-    )
-    first_m, last_m = (_metres_to_ends(roads, place) for place in (near, far))
-    ends = np.stack((roads.start[far.segment], roads.end[far.segment]))
-    km, far_away = np.full((len(near.segment), len(far.segment)), np.inf), float(FAR) // 2
-    for row in np.flatnonzero(near.reachable):
-        best = np.full(len(far.segment), far_away)
-        here = int(near.segment[row])
-        for side, node in enumerate((int(roads.start[here]), int(roads.end[here]))):
-            if first[side, row] >= far_away:
+    search = _Lengths(roads, start, stop, turned=turned, limit_ds=cutoff_min * _DS_A_MINUTE)
+    km = np.full((len(search.near.segment), len(search.far.segment)), np.inf)
+    for row in np.flatnonzero(search.near.reachable).tolist():
+        km[row] = search.metres(row) / 1000
+    return km.T if turned else km
+
+
+class _Lengths:
+    """The lengths of the fastest ways, from one end of the smaller side at a time."""
+
+    def __init__(
+        self, roads: RoadNetwork, start: Snapped, stop: Snapped, *, turned: bool, limit_ds: float
+    ) -> None:
+        self.roads, self.start, self.stop, self.turned = roads, start, stop, turned
+        self.limit_ds = limit_ds
+        matrices = [_matrix(roads), _matrix(roads, metres=True)]
+        self.ds, self.m = (sp.csr_array(one.T) if turned else one for one in matrices)
+        sides = [(start, start.leaving_ds(roads)), (stop, stop.arriving_ds(roads))]
+        (self.near, near_ds), (self.far, far_ds) = sides[::-1] if turned else sides
+        self.near_ds, self.far_ds = np.stack(near_ds), np.stack(far_ds)
+        self.near_m, self.far_m = (_metres_to_ends(roads, one) for one in (self.near, self.far))
+        self.far_ends = np.stack((roads.start[self.far.segment], roads.end[self.far.segment]))
+
+    def metres(self, row: int) -> NDArray[np.float64]:
+        """Return the metres between one place and all those of the other side; inf without way."""
+        never = float(FAR) // 2
+        here = int(self.near.segment[row])
+        best = np.full(len(self.far.segment), never)
+        found_m = np.full(best.size, np.inf)
+        for side, node in enumerate((int(self.roads.start[here]), int(self.roads.end[here]))):
+            if self.near_ds[side, row] >= never:
                 continue
             reached, before = dijkstra(
-                ds, indices=node, return_predecessors=True, limit=cutoff_min * _DS_A_MINUTE
+                self.ds, indices=np.array([node]), return_predecessors=True, limit=self.limit_ds
             )
-            along = _along_tree(before, metres)
+            along = _along_tree(before[0], self.m)
             for end in (0, 1):
-                total = first[side, row] + reached[ends[end]] + last[end]
-                better = (total < best) & far.reachable
+                total = self.near_ds[side, row] + reached[0, self.far_ends[end]] + self.far_ds[end]
+                better = (total < best) & self.far.reachable
                 best = np.where(better, total, best)
-                way_m = first_m[side, row] + along[ends[end]] + last_m[end]
-                km[row] = np.where(better, way_m / 1000, km[row])
-        for column in np.flatnonzero(far.reachable & (far.segment == here)):
-            a, b = (column, row) if turned else (row, column)
-            direct = _direct(roads, _one(start, a), _one(stop, b))
-            walked = int(near.walk_ds[row]) + int(far.walk_ds[column])
-            if direct is not None and direct.ds + walked <= best[column]:
-                on_m = abs(direct.last - direct.first) * float(roads.length_m[here])
-                km[row, column] = (on_m + near.walk_m[row] + far.walk_m[column]) / 1000
-    return km.T if turned else km
+                way_m = self.near_m[side, row] + along[self.far_ends[end]] + self.far_m[end]
+                found_m = np.where(better, way_m, found_m)
+        for column in np.flatnonzero(self.far.segment == here).tolist():
+            a, b = (column, row) if self.turned else (row, column)
+            direct = _direct(self.roads, _one(self.start, a), _one(self.stop, b))
+            walk_ds = int(self.near.walk_ds[row]) + int(self.far.walk_ds[column])
+            if direct is not None and direct.ds + walk_ds <= best[column]:
+                on_m = abs(direct.last - direct.first) * float(self.roads.length_m[here])
+                found_m[column] = on_m + self.near.walk_m[row] + self.far.walk_m[column]
+        return found_m
 
 
 def _one(place: Snapped, at: int) -> Snapped:

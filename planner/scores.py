@@ -22,9 +22,13 @@ import pandas as pd
 from planner._errors import InputError
 from planner._tables import Column, listed, read_csv, refuse
 
-CRITERIA = ("habitants", "usagers", "services", "relais", "communauté")
+CRITERIA = (
+    "habitants", "usagers", "services", "relais", "communauté", "noyau", "employeurs",
+)  # fmt: skip
 """What candidate sites are scored on: residents within the mesh minutes, users the site alone would
-have, other premises and other candidates in its commune, places of a community there."""
+have, other premises and other candidates in its commune, places of a community there; where flows
+are known, those in its living area who could telework and have a far employer; where jobs are, the
+users whom employers would place there, were it the only corpoworking site."""
 
 CONSISTENT = 0.1
 """Largest consistency ratio of a group whose judgements hold together (Saaty 1980)."""

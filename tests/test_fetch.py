@@ -14,6 +14,7 @@ from fixtures_fr import (
     as_csv,
     as_json,
     bpe,
+    centres,
     communes,
     osm_xml,
     replies,
@@ -77,7 +78,12 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     assert statuses["Le Relais, coworking"] == "existing"
     assert statuses["La Fabrique"] == "to_confirm"
     assert home.flows["workers"].sum() == pytest.approx(261.625)
-    assert list(home.jobs["jobs"]) == [310.5, 20.0]
+    assert home.jobs["jobs"].to_dict() == {"01900": 310.5, "01901": 20.0, "69123": 9e5}
+    assert home.jobs.loc["69123", ["lon", "lat"]].tolist() == [4.8357, 45.7676]
+    assert home.jobs.loc[["01900", "01901"], ["lon", "lat"]].isna().all(axis=None)
+    placed = home.flows.set_index(["home", "work"])["work_lon"]
+    assert placed["01900", "69123"] == 4.8357
+    assert placed.drop(["69123"], level="work").isna().all()
     assert "Chez le voisin" not in set(home.premises["name"])
     assert network.read_osm(home.roads_path).start.size == 3
     rows = home.sources.set_index("name")
@@ -191,6 +197,29 @@ def test_without_optional_sources_the_register_says_each_that_is_missing(fetch, 
     assert whole.digest != home.digest
 
 
+def test_I11_workplaces_without_a_centre_are_named_with_their_workers(fetch, server):
+    home = fetch()
+    assert "sans position" not in home.sources.set_index("name")["note"]["flows"]
+    few = [one for one in centres() if one["code"] != "69123"]
+    answer(server, centres=[Reply(as_json(few))])
+    home = fetch("peu", cache="peu")
+    note = home.sources.set_index("name")["note"]["flows"]
+    assert "Communes de travail sans position (250 actifs) : 69123." in note
+    assert list(home.jobs.index) == ["01900", "01901"]
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply(b'[{"code": "69123"}]'), Reply(HTML)])
+def test_without_centres_flows_and_jobs_stay_and_the_register_says_so(fetch, server, reply):
+    answer(server, centres=[reply])
+    home = fetch()
+    assert home.flows["work_lon"].isna().all()
+    assert list(home.jobs.index) == ["01900", "01901"]
+    notes = home.sources.set_index("name")["note"]
+    for name in ("flows", "jobs"):
+        assert "Centres des communes de travail : non obtenu" in notes[name]
+    assert "Communes du territoire seulement" in notes["jobs"]
+
+
 def test_one_premises_in_two_lists_counts_once(fetch, server):
     rows = [*bpe(), {"AN": 2024, "DEP": "01", "DEPCOM": "01900", "TYPEQU": "B207"}]
     rows[-1] |= {"NOMRS": "BOULANGERIE OEUF", "LONGITUDE": 4.8131, "LATITUDE": 46.2161}
@@ -214,6 +243,7 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
         ("france-services", "/fs.csv"),
         ("mobpro", "/mobpro.zip"),
         ("jobs", "/jobs.zip"),
+        ("centres", "/centres"),
     ):
         paths[name] = tmp_path / name
         paths[name].write_bytes(given[source])
@@ -226,7 +256,7 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
     assert "Fichier fourni : filosofi" in rows["note"]["residents"]
     assert not server.asked
     assert home.flows is not None
-    for name in sorted(set(paths) - {"communes"}):
+    for name in sorted(set(paths) - {"communes", "centres"}):
         before = paths[name].read_bytes()
         paths[name].write_bytes(b"code;nom\n01001;a\n")
         with pytest.raises(InputError, match=f"{name}: not a"):

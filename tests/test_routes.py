@@ -129,7 +129,9 @@ def test_kilometres_by_hand_one_way_streets_held_both_ways(tmp_path):
     )
     roads = drawn.read(tmp_path)
     two, one = drawn.places("A", "B+-100,0"), drawn.places("B")
-    assert routes.road_km(roads, two, one) == pytest.approx(np.array([[0.9], [0.0 + 1.3]]), abs=2e-3)
+    assert routes.road_km(roads, two, one) == pytest.approx(
+        np.array([[0.9], [0.0 + 1.3]]), abs=2e-3
+    )
     assert routes.road_km(roads, one, two) == pytest.approx(np.array([[0.5, 0.1]]), abs=2e-3)
     far = gpd.GeoDataFrame(index=["lake"], geometry=gpd.points_from_xy([9.0], [47.5]), crs=4326)
     assert np.isinf(routes.road_km(roads, one, far)).all()

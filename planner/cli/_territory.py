@@ -17,6 +17,7 @@ _SOURCES = {
     "bpe": "Commerces et services",
     "third-places": "Tiers-lieux",
     "france-services": "France services",
+    "centres": "Centres des communes",
     "mobpro": "Trajets vers le travail",
     "jobs": "Emplois",
     "osm": "OpenStreetMap",

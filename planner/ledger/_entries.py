@@ -44,8 +44,9 @@ def entries(
 
     The commune where a site opens pays its investment in that year; the EPCI pays what it costs to
     run, and receives what users pay. Of both costs of a corpoworking site, employers bear the share
-    ``employers_share`` of the figures, to the nearest cent of each line. Existing sites cost no investment; they are run by those who
-    run them today, as in the budgets of a plan, unless `run_existing`.
+    ``employers_share`` of the figures, to the nearest cent of each line. Existing sites cost no
+    investment; they are run by those who run them today, as in the budgets of a plan, unless
+    `run_existing`.
 
     Parameters
     ----------
@@ -257,9 +258,9 @@ def _sorted(lines: list[pd.DataFrame]) -> pd.DataFrame:
         types = {"year": np.int64, "cents": np.int64}
         return pd.DataFrame({name: pd.Series(dtype=types.get(name, object)) for name in COLUMNS})
     keys = list(COLUMNS[:-1])
-    book = pd.concat(filled, ignore_index=True).groupby(keys, as_index=False)["cents"].sum()
+    book: pd.DataFrame = pd.concat(filled).groupby(keys)["cents"].sum().reset_index()
     book["cents"] = book["cents"].astype(np.int64)
-    return book[book["cents"] != 0].reset_index(drop=True)[list(COLUMNS)]
+    return book[book["cents"] != 0].reset_index(drop=True)
 
 
 def by_payer(ledger: pd.DataFrame) -> pd.DataFrame:

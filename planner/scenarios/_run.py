@@ -19,11 +19,13 @@ from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._ranking import base_community
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
+from planner.scenarios._work import Work, work
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -70,9 +72,10 @@ def run(
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
     with clock.stage("demand"):
-        ends = _ends(territory, scenario)
+        jobs = work(territory, scenario, roads)
+        ends = _ends(territory, scenario, jobs)
     with clock.stage("minutes") as report:
-        case = _timed(territory, scenario, roads, ends, report=report)
+        case = replace(_timed(territory, scenario, roads, ends, report=report), work=jobs)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -157,17 +160,23 @@ def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> Road
     return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
 
 
-def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _ends(
+    territory: Territory, scenario: Scenario, jobs: Work
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return who is to be served, and where."""
     people = demand.residents(territory, cell_m=scenario.demand_cell_m)
     users = demand.users_by_level(
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
-        far=None if territory.flows is None else demand.far_share(territory.flows),
+        far=jobs.far,
     )
+    able = demand.chain(people, figures=scenario.figures)["compatible"]
+    share = np.nan if jobs.far is None else people["commune"].map(jobs.far).fillna(0.0)
     people = people.assign(
-        users=users[scenario.demand_level], **{f"users_{level}": users[level] for level in users}
+        base=able * share,
+        users=users[scenario.demand_level],
+        **{f"users_{level}": users[level] for level in users},
     )
     places = candidate_sites.sites(
         territory,
@@ -204,8 +213,8 @@ def _timed(
 
 def _solve(case: Case) -> coverage.NetworkSolution:
     return coverage.solve(
-        case.minutes,
-        case.people,
+        case.asked,
+        case.asking,
         case.places,
         rules=case.rules,
         between=case.between,
@@ -222,8 +231,8 @@ def _certify(case: Case, solution: coverage.NetworkSolution) -> certificate.Cert
     )
     return certificate.certify(
         solution.tier,
-        case.minutes,
-        case.people,
+        case.asked,
+        case.asking,
         case.places,
         rules=case.rules,
         between=case.between,
@@ -253,8 +262,19 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "users": indicators.users_by_site(
             case.minutes, tier, case.people["users"], decay=case.rules.decay
         ).round(2),
+        "base_community": base_community(case).reindex(tier.index).round(2),
+        "employer_users": _employer_users(case, tier),
     }
     return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
+
+
+def _employer_users(case: Case, tier: pd.Series) -> pd.Series:
+    """Return the users whom employers place in each corpoworking site; NaN where not known."""
+    minutes, employers = case.employer_minutes, case.work.employers
+    if minutes is None or employers is None:
+        return pd.Series(np.nan, tier.index)
+    found = indicators.users_by_site(minutes, tier, employers["users"], decay=case.rules.decay)
+    return found.round(2).where(tier == "corpoworking")
 
 
 def _isochrones(
@@ -378,7 +398,7 @@ def _demand_notes(case: Case) -> list[str]:
             "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
             "un ordre de grandeur."
         )
-    return notes
+    return [*notes, *case.work.notes]
 
 
 def _beyond_km(case: Case) -> float:

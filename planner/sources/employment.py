@@ -47,7 +47,7 @@ def check(path: Path) -> None:
     checked(path, what=_WHAT, columns=_COLUMNS)
 
 
-def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
+def read(path: Path | str, codes: Collection[str], *, around: Collection[str] = ()) -> pd.DataFrame:
     """Read the jobs of some communes, and their residents who have one.
 
     Parameters
@@ -56,6 +56,8 @@ def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
         CSV or Parquet of INSEE, plain or packed.
     codes
         Codes of the communes.
+    around
+        Codes of others, read where the file has them.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def read(path: Path | str, codes: Collection[str]) -> pd.DataFrame:
     with tables_of(path, what=_WHAT, columns=_COLUMNS) as tables:
         for table in tables:
             for chunk in chunks(table):
-                kept = chunk[chunk["code"].isin(codes)]
+                kept = chunk[chunk["code"].isin({*codes, *around})]
                 counts = {name: numbers(kept, name, table) for name in ("jobs", "workers")}
                 parts.append(kept[["code"]].assign(**counts))
     frame = pd.concat(parts) if parts else pd.DataFrame(columns=["code", "jobs", "workers"])
