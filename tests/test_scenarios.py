@@ -82,7 +82,8 @@ def test_every_key_is_read(read):
         "year_invest_max_eur": 150_000, "year_hours_max": 1_000, "structuring_opening_hours": 500,
         "mini_opening_hours": 30, "corpoworking_opening_hours": 600,
         "available_year": [["h-69002", 2]], "discount_rate": 0.04, "demand_level": "high",
-        "grants": ["fabrique"], "vacancy_months": 3, "isochrones_min": [6.0, 9.0],
+        "grants": ["fabrique"], "vacancy_months": 3, "employers_share": 0.3,
+            "isochrones_min": [6.0, 9.0],
         "assumptions": [["co2_kg_km", 0.15], ["rebound", 0.0]],
         "weights": [["élus", [["habitants", 3.0], ["relais", 1.0]]]],
     }  # fmt: skip
