@@ -16,7 +16,11 @@ class PlannerError(Exception):
 
 
 class InputError(PlannerError, ValueError):
-    """A file, a scenario or an argument is not what it must be."""
+    """A file, a scenario or an argument is not what it must be; `faults` are all it says."""
+
+    def __init__(self, message: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults or (message,)
 
 
 class NetworkError(PlannerError, RuntimeError):

@@ -144,7 +144,8 @@ def refuse(where: str, faults: Sequence[str]) -> None:
     if len(faults) > SHOWN_FAULTS:
         shown.append(f"- … and {len(faults) - SHOWN_FAULTS} more.")
     count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-    raise InputError("\n".join([f"{where}: {count}.", *shown]))
+    each = tuple(f"{where}: {fault}" for fault in faults)
+    raise InputError("\n".join([f"{where}: {count}.", *shown]), each)
 
 
 def damaged_accents(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Which premises could host which kind of site."""
 
+import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
@@ -31,13 +32,29 @@ SEATS: Mapping[str, int] = MappingProxyType(
 NO_COSTS: Mapping[str, Mapping[str, int | None]] = MappingProxyType({})
 
 
+FIT_OUT: Mapping[str, str] = MappingProxyType(
+    {
+        "light": "fit_out_eur_m2",
+        "medium": "new_fit_out_eur_m2",
+        "heavy": "heavy_fit_out_eur_m2",
+    }
+)
+"""Keys of the assumptions on fit-out, by the state of the room."""
+
+
 def site_costs(
-    tier: str, *, seats: int, figures: Mapping[str, float] | None = None
+    tier: str,
+    *,
+    seats: int,
+    figures: Mapping[str, float] | None = None,
+    state: str = "",
+    area_m2: float = math.inf,
 ) -> dict[str, int]:
     """Return what a site of a tier costs, from its seats and the default assumptions.
 
-    A structuring site is fitted out lightly in a public facility, a corpoworking site is built;
-    both have a host. A mini-cowork is equipment and a fee to the shopkeeper.
+    A structuring site is fitted out lightly in a public facility, a corpoworking site is built,
+    unless the state of the room is known; no more is fitted out than it has. Both have a host.
+    A mini-cowork is equipment and a fee to the shopkeeper.
 
     Parameters
     ----------
@@ -47,6 +64,10 @@ def site_costs(
         Of the site.
     figures
         Assumptions by key; the defaults when left out.
+    state
+        ``light``, ``medium`` or ``heavy``: the works that the room needs; "" when not known.
+    area_m2
+        Of the room, in square metres; infinite or NaN when not known.
 
     Returns
     -------
@@ -57,14 +78,17 @@ def site_costs(
     --------
     >>> site_costs("mini", seats=3)
     {'invest_eur': 7000, 'running_eur': 720}
+    >>> site_costs("structuring", seats=15, state="heavy", area_m2=100)["invest_eur"]
+    318000
     """
     value = values() if figures is None else figures
     if tier == "mini":
         invest = seats * value["mini_seat_eur"] + value["mini_place_eur"]
         return {"invest_eur": round(invest), "running_eur": round(12 * value["mini_fee_eur_month"])}
     area = seats * value["seat_m2"]
-    fit_out = value["fit_out_eur_m2" if tier == "structuring" else "new_fit_out_eur_m2"]
-    invest = area * fit_out + seats * value["seat_equipment_eur"]
+    usual = "light" if tier == "structuring" else "medium"
+    fitted = area if math.isnan(area_m2) else min(area, area_m2)
+    invest = fitted * value[FIT_OUT[state or usual]] + seats * value["seat_equipment_eur"]
     running = value["animation_fte"] * value["fte_eur_year"] + area * value["fluids_eur_m2_year"]
     return {"invest_eur": round(invest), "running_eur": round(running)}
 
@@ -110,9 +134,10 @@ def sites(
     -------
     GeoDataFrame
         Index premises id, sorted; columns name, kind, commune, status (``existing``, ``forced`` or
-        ``candidate``), accessible, one column of booleans a tier, and by tier seats_<tier>,
-        invest_eur_<tier>, running_eur_<tier> (whole euros), geometry (points in the territory's
-        CRS). Premises that may become nothing are left out.
+        ``candidate``), accessible (False also where the territory says so), state (of the room, or
+        ""), area_m2, available_year (NaN when not known), one column of booleans a tier, and by
+        tier seats_<tier>, invest_eur_<tier>, running_eur_<tier> (whole euros), geometry
+        (points in the territory's CRS). Premises that may become nothing are left out.
 
     Raises
     ------
@@ -134,12 +159,19 @@ def sites(
     kept = (result["status"] != "candidate").to_numpy() | (kind == COWORKING).to_numpy()
     result["mini"] = shop | (fallback & (~with_shop | kept))
     result["corpoworking"] = (kind == ACTIVITY_ZONE).to_numpy()
-    result["accessible"] = ~premises.index.isin(list(inaccessible))
+    result["accessible"] = ~premises.index.isin(list(inaccessible)) & ~_said(premises, "no")
+    result[["state", "area_m2", "available_year"]] = _facts(premises)
     for tier in TIERS:
         said = costs.get(tier, {})
         result[f"seats_{tier}"] = seats[tier]
-        for name, usual in site_costs(tier, seats=seats[tier], figures=figures).items():
-            result[f"{name}_{tier}"] = usual if said.get(name) is None else said[name]
+        rooms = zip(result["state"], result["area_m2"], strict=True)
+        usual = [
+            site_costs(tier, seats=seats[tier], figures=figures, state=state, area_m2=area)
+            for state, area in rooms
+        ]
+        for name in ("invest_eur", "running_eur"):
+            told = said.get(name)
+            result[f"{name}_{tier}"] = [one[name] if told is None else told for one in usual]
     useful = result[list(TIERS)].any(axis=1) & allowed
     lost = sorted(set(forced) - set(result.index[useful]))
     if lost:
@@ -148,6 +180,20 @@ def sites(
             f"{', '.join(sorted(set(kind[lost])))}; remove them, or give them another kind."
         )
     return result[useful]
+
+
+def _said(premises: gpd.GeoDataFrame, word: str) -> np.ndarray:
+    if "accessible" not in premises:
+        return np.zeros(len(premises), bool)
+    return np.asarray(premises["accessible"] == word, bool)
+
+
+def _facts(premises: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return what is known of the rooms, filled where it is not."""
+    nothing = pd.Series(np.nan, premises.index)
+    numbers = {name: premises.get(name, nothing) for name in ("area_m2", "available_year")}
+    state = premises.get("state", pd.Series("", premises.index, dtype=object))
+    return pd.DataFrame({"state": state.astype(object), **numbers})
 
 
 def _status(premises: gpd.GeoDataFrame, forced: Collection[str]) -> pd.Series:

@@ -14,8 +14,10 @@ telework, and :math:`u` the share of each who use a place near home. Top-down ch
 what rural places see, so the users per 1,000 inhabitants are held against what was observed.
 """
 
+import io
 import math
 from collections.abc import Mapping
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,15 +26,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
-from planner import assumptions
+from planner import assumptions, survey
 from planner._errors import InputError
+from planner.sources.tables import OCCUPATIONS
 from planner.territory import Territory
 
 DemandLevel = Literal["low", "central", "high"]
 LEVELS: tuple[DemandLevel, ...] = ("low", "central", "high")
-EMPLOYEES = ("cadres", "intermediate", "clerks", "workers")
-INDEPENDENTS = ("craft", "farmers")
-OCCUPATIONS = (*EMPLOYEES, *INDEPENDENTS)
+EMPLOYEES, INDEPENDENTS = OCCUPATIONS[:4], OCCUPATIONS[4:]
 WORKING_DAYS_A_WEEK = 5
 
 # What is low or high in a low or high demand: who could, and who would. How many do telework is
@@ -272,6 +273,43 @@ def per_1000(users: float, residents: float) -> float:
     return 1000 * users / residents if residents > 0 else 0.0
 
 
+def observed_places() -> pd.DataFrame:
+    """Return the rural places that others have seen work, the benchmark of expected users.
+
+    Returns
+    -------
+    DataFrame
+        Index place, in the order of the table; departement (text), year, territory (French),
+        territory_residents, area_m2, seats, users, occupancy (0-1), price_half_day_eur,
+        price_day_eur, price_month_eur (NaN where nobody said), users_per_1000 (users over
+        territory_residents), note and source (French).
+
+    Examples
+    --------
+    >>> observed_places()["users_per_1000"].dropna().to_dict()
+    {'La Cordée, Morez': 3.0, 'La Caale, Marans': 0.5}
+    """
+    text = (files("planner") / "assets" / "observed-places.csv").read_text("utf-8")
+    texts = dict.fromkeys(("place", "departement", "territory", "note", "source"), str)
+    table = pd.read_csv(io.StringIO(text), dtype=texts).set_index("place")
+    table = table.fillna(dict.fromkeys([name for name in texts if name in table], ""))
+    rate = 1000 * table["users"] / table["territory_residents"]
+    table.insert(list(table.columns).index("users") + 1, "users_per_1000", rate)
+    return table
+
+
+def observed_at(per_1000: float) -> str:
+    """Return the observed place with so many users per 1,000 inhabitants; "" where none has.
+
+    Examples
+    --------
+    >>> observed_at(0.5), observed_at(0.7)
+    ('La Caale, Marans', '')
+    """
+    rates = observed_places()["users_per_1000"]
+    return next((str(place) for place, rate in rates.items() if rate == per_1000), "")
+
+
 def outside_band(users: float, residents: float, *, figures: Mapping[str, float]) -> str:
     """Return a warning where users are beyond what rural places have seen; nothing otherwise.
 
@@ -339,6 +377,7 @@ def users_by_level(
     per_1000: float | None = None,
     occupations: pd.DataFrame | None = None,
     far: pd.Series | None = None,
+    answers: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the users to be expected at each demand point at each level of demand.
 
@@ -351,6 +390,9 @@ def users_by_level(
     per_1000
         Users per 1,000 inhabitants that take the place of the chain; low and high are then as far
         from it as the ends of the range of that assumption.
+    answers
+        Of a questionnaire, see :class:`planner.survey.Survey`: users are multiplied by
+        :func:`planner.survey.multipliers`. Those of `per_1000` are not.
 
     Returns
     -------
@@ -372,13 +414,55 @@ def users_by_level(
                 for level in LEVELS
             }
         )
-    return pd.DataFrame(
-        {
-            level: chain(
-                points, figures=figures_at(level, changes), occupations=occupations, far=far
-            )["users"]
-            for level in LEVELS
-        }
+    found = {}
+    for level in LEVELS:
+        figures = figures_at(level, changes)
+        told = chain(points, figures=figures, occupations=occupations, far=far)
+        found[level] = told["users"]
+        if answers is not None:
+            factor = survey_at(level, points, told, answers=answers, changes=changes)["multiplier"]
+            found[level] = told["users"] * _multiplied(points, factor)
+    return pd.DataFrame(found)
+
+
+def survey_at(
+    level: DemandLevel,
+    points: pd.DataFrame,
+    told: pd.DataFrame,
+    *,
+    answers: pd.DataFrame,
+    changes: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return what a questionnaire multiplies the users of each commune by, at a level of demand.
+
+    Parameters
+    ----------
+    level
+        Of demand: at its ends, so are the share of interest that becomes use and what so many
+        answers say.
+    points
+        Demand points: commune.
+    told
+        As :func:`chain` returns it for them.
+    answers
+        See :class:`planner.survey.Survey`.
+    changes
+        Assumptions that the user changed.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`planner.survey.multipliers`.
+    """
+    end: assumptions.Level = "value" if level == "central" else level
+    sums = told[["users", "workers"]].groupby(points["commune"]).sum()
+    share = (sums["users"] / sums["workers"].where(sums["workers"] > 0)).fillna(0.0)
+    return survey.multipliers(
+        answers,
+        share,
+        figures=assumptions.values(changes),
+        becomes_use=assumptions.values(changes, level=end)["interest_becomes_use"],
+        sign=survey.SIGNS[end],
     )
 
 

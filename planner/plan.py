@@ -59,9 +59,10 @@ class Plan:
         Every number the plan was asked with.
     sites
         Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
-        users, base_community (those who could telework for a far employer within the living area;
-        NaN where flows are not known), employer_users (of a corpoworking site; NaN elsewhere and
-        where jobs are not known; in no other count of users), geometry (points, EPSG:4326).
+        users, critical_mass (whether they are as many as its tier needs), base_community (those who
+        could telework for a far employer within the living area; NaN where flows are not known),
+        employer_users (of a corpoworking site; NaN elsewhere and where jobs are not known; in no
+        other count of users), geometry (points, EPSG:4326).
     communes
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
@@ -75,6 +76,8 @@ class Plan:
         (residents), why (a French sentence), geometry; EPSG:4326.
     roads
         Lines with their class (highway), or None where times are estimates.
+    water
+        Rivers, canals and lakes, lines and areas of the file of roads; None where there is none.
     ledger
         Money by payer, commune and year, see :func:`planner.ledger.entries`.
     indicators
@@ -115,6 +118,7 @@ class Plan:
     people: gpd.GeoDataFrame = field(repr=False)
     left_out: gpd.GeoDataFrame = field(repr=False)
     roads: gpd.GeoDataFrame | None = field(repr=False)
+    water: gpd.GeoDataFrame | None = field(repr=False)
     indicators: Mapping[str, float]
     ranges: Mapping[str, tuple[float, float]] = field(repr=False)
     assumed: Mapping[str, int] = field(repr=False)
@@ -193,29 +197,11 @@ class Plan:
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
-        return maps.plan_map(self._scene())
+        return maps.plan_map(maps.of_plan(self))
 
     def map_pieces(self) -> maps.Pieces:
         """Return the same map in parts, to be put inside another page."""
-        return maps.pieces(self._scene())
-
-    def _scene(self) -> maps.Scene:
-        sites = self.sites.assign(commune=self.sites["commune_name"])
-        return maps.plan_scene(
-            title=f"{self.title} : scénario « {self.scenario.name} »",
-            sites=sites,
-            isochrones=self.isochrones,
-            communes=self.communes,
-            roads=self.roads,
-            uncovered=self.outside,
-            mesh_min=self.scenario.mesh_min,
-            structuring_min=self.scenario.structuring_min,
-            figures=self.figures(),
-            proven=self.proof,
-            estimated=self.estimated,
-            attribution=[*self.attribution, *self.notes],
-            register=self.sources,
-        )
+        return maps.pieces(maps.of_plan(self))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the five figures with their ranges, and the map."""
@@ -363,6 +349,7 @@ def _sites_csv(plan: Plan) -> str:
             "places (hypothèse)": sites["seats"],
             f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
             "usagers attendus (hypothèse)": sites["users"].round(1),
+            "masse critique atteinte (hypothèse)": _yes(sites["critical_mass"]),
             "usagers des employeurs (hypothèse)": sites["employer_users"].round(1),
             f"télétravaillables à employeur éloigné, à {far}": _whole(sites["base_community"]),
             "longitude": sites.geometry.x.round(6),
@@ -370,6 +357,10 @@ def _sites_csv(plan: Plan) -> str:
             "temps": [_times_word(plan)] * len(sites),
         }
     )
+
+
+def _yes(flags: Iterable[object]) -> list[str]:
+    return ["oui" if flag else "non" for flag in flags]
 
 
 def _communes_csv(plan: Plan) -> str:

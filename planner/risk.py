@@ -39,6 +39,7 @@ from planner._tables import listed
 from planner.demand import EMPLOYEES, INDEPENDENTS, WORKING_DAYS_A_WEEK
 from planner.ledger import RUNNING, Figures, check_sites, coordination_eur, running_eur
 from planner.mobility import avoided_kg, avoided_km, check_levels
+from planner.rules import regulars_min
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -354,8 +355,7 @@ def _outcomes(
 
 
 def _regulars(table: pd.DataFrame, value: Mapping[str, float]) -> Floats:
-    mini = (table["tier"] == "mini").to_numpy()
-    return np.where(mini, value["mini_regulars_min"], value["regulars_min"])
+    return np.asarray(table["tier"].map(regulars_min(value)), np.float64)
 
 
 def _by_site(table: pd.DataFrame, users: Floats, balances: Floats, empty: Flags) -> pd.DataFrame:

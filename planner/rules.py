@@ -26,6 +26,8 @@ OBJECTIVES: tuple[Objective, ...] = ("service", "cost", "minutes", "worst", "fai
 RESIDENT_UNIT = 0.01  # residents are counted in whole hundredths: sums are then exact
 USER_UNIT = 0.0001  # expected users, in whole ten-thousandths
 
+_MOST_USERS = 10_000_000  # of a site
+
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 _NO_SITES: Mapping[str, int] = MappingProxyType(dict.fromkeys(TIERS, 0))
 
@@ -126,6 +128,8 @@ class Rules:
         Whether users find a place only while there are seats on the peak.
     gate
         Whether premises that are not accessible are ruled out.
+    site_users_min
+        Critical mass, by tier: users that a new site needs, everyone going to the nearest open one.
     cost_years
         Years of running cost in the cost of a plan.
     """
@@ -145,6 +149,7 @@ class Rules:
     mesh_share_min: float = 0.0
     seats: bool = False
     gate: bool = True
+    site_users_min: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     cost_years: int = 5
 
     def __post_init__(self) -> None:
@@ -175,6 +180,11 @@ class Rules:
             f"spacing_min of {tier}: {value!r}: 0 or more minutes, for one of {', '.join(TIERS)}"
             for tier, value in self.spacing_min.items()
             if tier not in TIERS or not 0 <= value < math.inf
+        ]
+        faults += [
+            f"site_users_min of {tier}: {value!r}: 0 or more users, for one of {', '.join(TIERS)}"
+            for tier, value in self.site_users_min.items()
+            if tier not in TIERS or not 0 <= value <= _MOST_USERS
         ]
         if faults:
             raise InputError(f"rules: {'; '.join(faults)}.")
@@ -218,6 +228,29 @@ class Hints:
     points: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     must: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     seats: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+def regulars_min(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return the users below whom a site of each tier counts as empty.
+
+    Parameters
+    ----------
+    figures
+        Assumptions by key, `regulars_min` and `mini_regulars_min` among them.
+
+    Returns
+    -------
+    dict[str, float]
+        By tier.
+
+    Examples
+    --------
+    >>> regulars_min({"regulars_min": 8.0, "mini_regulars_min": 2.0})
+    {'structuring': 8.0, 'mini': 2.0, 'corpoworking': 8.0}
+    """
+    return {
+        tier: figures["mini_regulars_min" if tier == "mini" else "regulars_min"] for tier in TIERS
+    }
 
 
 def users_seated(

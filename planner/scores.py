@@ -15,20 +15,42 @@ a site for a group is the weighted sum of its criteria, each brought between 0 a
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
 from planner._tables import Column, listed, read_csv, refuse
+from planner.candidates import COWORKING, FIT_OUT, PUBLIC, SHOPS
 
 CRITERIA = (
-    "habitants", "usagers", "services", "relais", "communauté", "noyau", "employeurs",
+    "habitants", "usagers", "services", "relais", "communauté", "local", "noyau", "employeurs",
 )  # fmt: skip
 """What candidate sites are scored on: residents within the mesh minutes, users the site alone would
-have, other premises and other candidates in its commune, places of a community there; where flows
-are known, those in its living area who could telework and have a far employer; where jobs are, the
-users whom employers would place there, were it the only corpoworking site."""
+have, other premises and other candidates in its commune, the community around it (see
+:func:`community`), its room (see :func:`premises`); where flows are known, those in its living area
+who could telework and have a far employer; where jobs are, the users whom employers would place
+there, were it the only corpoworking site."""
+
+COMMUNITY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "cooperatives": frozenset(("scop", "scic", "cae")),
+        "associations": frozenset(("association",)),
+        "places": frozenset(("coworking", "community_centre", "france_services", "library")),
+        "shops": SHOPS,
+    }
+)
+"""Kinds of establishments and premises that make each part of a community."""
+
+ROOM = ("public", "state", "area", "year")
+"""Parts of the score of a room."""
+
+USED = (
+    *(f"community_{part}_{end}" for part in COMMUNITY for end in ("weight", "half")),
+    *(f"premises_{part}_weight" for part in ROOM),
+)
+"""Keys of the assumptions that the scores of a community and of a room lean on."""
 
 CONSISTENT = 0.1
 """Largest consistency ratio of a group whose judgements hold together (Saaty 1980)."""
@@ -163,6 +185,120 @@ def given(weights: Mapping[str, Mapping[str, float]]) -> Weights:
         )
     frame = frame.div(frame.sum(axis=1), axis=0).rename_axis("group")
     return Weights(frame, pd.Series(np.nan, frame.index, name="consistency"))
+
+
+def community(counts: pd.DataFrame, *, figures: Mapping[str, float]) -> pd.DataFrame:
+    r"""Return how much of a community each site would find around it, and of what it is made.
+
+    With :math:`n_k` establishments or places of part :math:`k` in reach, the score is
+
+    .. math::
+
+        \sum_k w_k \frac{n_k}{n_k + h_k} \Big/ \sum_k w_k
+
+    so that :math:`h_k` of them give half of what the part can give, and more is always better.
+
+    Parameters
+    ----------
+    counts
+        Index site; a column for each part that is known, of those of :data:`COMMUNITY`: how many
+        are in reach. What is not known is no column, and weighs nothing.
+    figures
+        Assumptions by key: weights and halves, see :data:`USED`.
+
+    Returns
+    -------
+    DataFrame
+        The counts, and ``score`` (0 to 1).
+
+    Raises
+    ------
+    InputError
+        When there is no part, one that is none, a count that is no number, 0 or more, or when the
+        parts that are known weigh nothing.
+
+    Examples
+    --------
+    >>> from planner import assumptions
+    >>> counts = pd.DataFrame({"cooperatives": [2, 0], "shops": [20, 20]}, index=["a", "b"])
+    >>> community(counts, figures=assumptions.values())["score"].round(3).tolist()
+    [0.5, 0.136]
+    """
+    strange = [str(part) for part in counts if part not in COMMUNITY]
+    number = counts.astype(float)
+    if strange or not ((number >= 0) & (number < np.inf)).to_numpy().all():
+        raise InputError(
+            f"community: {listed(strange) or 'a count'} is not what is counted. Give numbers, 0 or "
+            f"more, of {', '.join(COMMUNITY)}."
+        )
+    weight = np.array([figures[f"community_{part}_weight"] for part in number])
+    half = np.array([figures[f"community_{part}_half"] for part in number])
+    if not weight.sum() > 0 or not (half > 0).all():
+        raise InputError("community: one part needs a weight above 0, and every half is above 0.")
+    share = number / (number + half)
+    return counts.assign(score=(share @ weight) / weight.sum())
+
+
+def premises(places: pd.DataFrame, *, figures: Mapping[str, float], years: int) -> pd.DataFrame:
+    r"""Return how good a room each site has, and why: a gate, then parts that are known.
+
+    The parts, from 0 to 1: public (1 for a public room or a coworking that is open), state (what
+    the works spare, from heavy to light: :math:`(e_{heavy} - e) / (e_{heavy} - e_{light})`, with
+    :math:`e` the euros per m²), area (what it has of what the seats need, 1 at most), year
+    (:math:`1 - (y - 1) / Y` for a room that can be had in year :math:`y` of :math:`Y`, 0 at least).
+    The score is their weighted mean over those that are known, and 0 for a room that is not
+    accessible.
+
+    Parameters
+    ----------
+    places
+        Candidate sites, see :func:`planner.candidates.sites`.
+    figures
+        Assumptions by key.
+    years
+        Of the plan.
+
+    Returns
+    -------
+    DataFrame
+        Index as `places`; accessible (bool), public, state, area, year (0 to 1; NaN when not
+        known), score (0 to 1).
+
+    Raises
+    ------
+    InputError
+        When what is known weighs nothing for a site, or light works are no cheaper than heavy ones.
+    """
+    euros = {state: figures[key] for state, key in FIT_OUT.items()}
+    spared = euros["heavy"] - euros["light"]
+    if not spared > 0 or years < 1:
+        raise InputError("premises: heavy works cost more than light ones, over one year or more.")
+    structuring, corpoworking = (
+        places[tier].to_numpy(bool) for tier in ("structuring", "corpoworking")
+    )
+    need = np.select(
+        [structuring, corpoworking],
+        [places[f"seats_{tier}"] * figures["seat_m2"] for tier in ("structuring", "corpoworking")],
+        places["seats_mini"] * figures["mini_seat_m2"],
+    )
+    open_now = (places["status"] == "existing") & (places["kind"] == COWORKING)
+    state = places["state"].map(euros).astype(float)
+    found = pd.DataFrame(
+        {
+            "public": (places["kind"].isin(PUBLIC) | open_now).astype(float),
+            "state": ((euros["heavy"] - state) / spared).clip(0, 1),
+            "area": (places["area_m2"] / need).clip(upper=1),
+            "year": (1 - (places["available_year"] - 1) / years).clip(lower=0),
+        },
+        index=places.index,
+    )
+    weight = np.array([figures[f"premises_{part}_weight"] for part in found])
+    known = found.notna().to_numpy() @ weight
+    if not (known > 0).all():
+        raise InputError("premises: what is known of every room needs a weight above 0.")
+    accessible = places["accessible"].astype(bool)
+    score = (found.fillna(0.0).to_numpy() @ weight) / known * accessible
+    return found.assign(accessible=accessible, score=score)[["accessible", *ROOM, "score"]]
 
 
 def scaled(criteria: pd.DataFrame) -> pd.DataFrame:

@@ -166,6 +166,9 @@ def replies(**changes):
         ),
         "/third.csv": as_csv(THIRD_PLACES, separator=","),
         "/fs.csv": as_csv(FRANCE_SERVICES, separator=","),
+        "/sirene.zip": as_zip(StockEtablissement__csv=as_csv(SIRENE, separator=",")),
+        "/units.csv": as_csv(UNITS, separator=","),
+        "/places.csv": as_csv(sirene_places()),
         "/mobpro.zip": as_zip(FD_MOBPRO_2019__csv=as_csv(mobpro())),
         "/jobs.zip": as_zip(base__CSV=as_csv(jobs())),
     } | changes
@@ -181,6 +184,9 @@ def servers(address):
         "bpe": f"{address}/BPE24.zip",
         "third-places": f"{address}/third.csv",
         "france-services": f"{address}/fs.csv",
+        "sirene": f"{address}/sirene.zip",
+        "sirene-units": f"{address}/units.csv",
+        "sirene-places": f"{address}/places.csv",
         "mobpro": f"{address}/mobpro.zip",
         "jobs": f"{address}/jobs.zip",
     }
@@ -257,6 +263,48 @@ def centres():
     return [*found, {"code": "01901"}]
 
 
+SIRENE = [
+    {"siret": siret, "siren": siret[:9], "enseigne1Etablissement": sign,
+     "codeCommuneEtablissement": code, "activitePrincipaleEtablissement": "94.99Z",
+     "trancheEffectifsEtablissement": "NN", "etatAdministratifEtablissement": state}
+    for siret, sign, code, state in (
+        ("00100000100011", "", "01900", "A"),  # a SCOP
+        ("00100000200011", "", "01901", "A"),  # a SCIC, by its name
+        ("00100000300011", "Foyer rural", "01901", "A"),  # an association that hides its name
+        ("00100000400011", "", "01901", "F"),  # closed
+        ("00100000500011", "", "01900", "A"),  # a garage
+        ("00100000600011", "", "69123", "A"),  # an association elsewhere
+    )
+]  # fmt: skip
+
+UNITS = [
+    {
+        "siren": f"00100000{n}",
+        "denominationUniteLegale": name,
+        "categorieJuridiqueUniteLegale": kind,
+    }
+    for n, name, kind in (
+        (1, "Menuiserie  du Col", "5458"),
+        (2, "SCIC Bois d’Œuvre", "5710"),
+        (3, "[ND]", "9220"),
+        (4, "Boules du Col", "9220"),
+        (5, "Garage du Col", "5499"),
+        (6, "Boules d’ailleurs", "9220"),
+    )
+]
+
+
+def sirene_places():
+    """Return the rows of the file of positions; the association has none."""
+    return [
+        {"siret": siret, "x": x, "y": y, "qualite_xy": "11"}
+        for siret, (x, y) in (
+            ("00100000100011", lambert(4.8115, 46.2165)),
+            ("00100000200011", lambert(4.8452, 46.2152)),
+        )
+    ]
+
+
 def mobpro():
     """Return the rows of a MOBPRO: pairs on several rows, work abroad, a region elsewhere."""
     return [
@@ -274,9 +322,11 @@ def mobpro():
 
 
 def jobs(year=19):
-    """Return the rows of base-cc-emploi-pop-active."""
+    """Return the rows of base-cc-emploi-pop-active; a fifth of the workers are cadres (3)."""
+    groups = {1: 0.02, 2: 0.08, 3: 0.2, 4: 0.3, 5: 0.25, 6: 0.15}
     return [
         {"CODGEO": code, f"P{year}_POP1564": 9.5, f"P{year}_EMPLT": count,
          f"P{year}_ACTOCC": count / 2}
+        | {f"C{year}_ACTOCC1564_CS{k}": count / 2 * share for k, share in groups.items()}
         for code, count in (("01900", 310.5), ("01901", 20.0), ("69123", 9e5))
     ]  # fmt: skip

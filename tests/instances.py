@@ -149,7 +149,9 @@ class Instance:
         ]
         listed = list(product(*choices))
         every = np.array(listed, dtype=int).reshape(len(listed), len(choices))
-        for keeps in (self._in_number, self._in_money, self._spaced, self._shared):
+        for keeps in (
+            self._in_number, self._in_money, self._spaced, self._shared, self._filled
+        ):  # fmt: skip
             every = every[keeps(every)]
         return every
 
@@ -212,6 +214,24 @@ class Instance:
             for here in self._homes():
                 asked = np.ceil(self.rules.commune_share_min * weight[here].sum() - 1e-6)
                 kept &= covered[:, here] @ weight[here] >= asked
+        return kept
+
+    def _filled(self, plans: np.ndarray) -> np.ndarray:
+        """Return which plans leave each new site the users it needs, all going to the nearest."""
+        kept = np.ones(len(plans), bool)
+        needed = np.array([self.rules.site_users_min.get(tier, 0.0) for tier in TIERS])
+        if not needed.any() or self.users is None:
+            return kept
+        share = self.rules.decay.share(np.where(np.isfinite(self.minutes), self.minutes, 1e9))
+        gains = np.rint(np.rint(self.users / 1e-4)[:, None] * share)
+        for number, plan in enumerate(plans):
+            found = np.zeros(len(plan))
+            for minutes, gain in zip(self.minutes, gains, strict=True):
+                near = np.where(plan >= 0, minutes, np.inf)
+                if near.size and np.isfinite(near.min()):
+                    found[np.argmin(near)] += gain[np.argmin(near)]
+            asked = (plan >= 0) & (self._status != "existing")
+            kept[number] = (found >= np.rint(needed[plan] / 1e-4))[asked].all()
         return kept
 
     # What plans are worth
@@ -476,6 +496,6 @@ def free(instance: Instance) -> Instance:
 
 
 @cache
-def shipped(name: str) -> Plan:
-    """Return the plan of a shipped territory with all defaults, made once."""
-    return run(territory.read(name), Scenario())
+def shipped(name: str, *studies: str) -> Plan:
+    """Return the plan of a shipped territory with all defaults, made once, maybe with studies."""
+    return run(territory.read(name), Scenario(studies=studies))

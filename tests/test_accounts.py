@@ -101,10 +101,28 @@ def test_grants_and_a_missing_coordinator_are_switches():
     assert first[1] == 0
 
 
-def test_costs_that_a_scenario_says_itself_are_told_apart():
+def test_S6_costs_that_a_scenario_says_itself_are_those_of_the_budget():
     home = territory.read("saone-beaujolais")
-    plan = run(home, Scenario(mini_sites_max=2, mini_invest_eur=9_000))
-    assert any("Le budget détaillé suit les coûts des hypothèses" in note for note in plan.notes)
+    scenario = Scenario(
+        mini_sites_max=2, mini_invest_eur=9_000, structuring_running_eur=40_000, years=4
+    )
+    plan = run(home, scenario)
+    new = plan.sites[plan.sites["status"] != "existing"]
+    minis = new.index[new["tier"] == "mini"]
+    lines = plan.ledger
+    paid = lines[lines["site"].isin(minis) & (lines["payer"] == "commune")]
+    assert paid["cents"].to_list() == [900_000] * len(minis)
+    assert lines.loc[lines["account"].isin(ledger.INVESTMENT), "cents"].sum() == round(
+        100 * plan.indicators["invest_eur"]
+    )
+    run_by = lines[lines["site"].isin(new.index[new["tier"] == "structuring"])]
+    run_by = run_by[(run_by["payer"] == "epci") & (run_by["cents"] > 0)]
+    assert set(run_by["account"]) == {"running costs"}
+    assert run_by["cents"].to_list() == [4_000_000] * 3 * scenario.years
+    assert not any("imposés" in note or "impose" in note for note in plan.notes)
+    rows = plan.accounts["exploitation"].rows.set_index("identifiant")
+    charged = rows.loc[new.index[new["tier"] == "structuring"], "charges (€ HT/an)"]
+    assert charged.to_list() == [40_000.0] * 3
 
 
 def test_a_network_of_nobody_has_accounts_too():

@@ -1,12 +1,14 @@
 import json
 
+import numpy as np
 import pytest
-from fixtures_fr import SIREN, TITLE, as_json, communes, point, square
+from fixtures_fr import SIREN, SOUTH, TITLE, WEST, as_json, communes, point, square
 from servers import Reply, serving
 
 from planner import InputError, NetworkError
 from planner.sources import api_geo
 from planner.sources._http import Polite
+from planner.territory._places import repairs_note
 
 ONE_TRY = Polite(tries=1)
 
@@ -69,6 +71,59 @@ def test_a_geojson_of_contours_reads_the_same(write):
 def test_I7_G2_a_faulty_commune_is_refused_by_name(write, changes, said):
     with pytest.raises(InputError, match=said):
         api_geo.read(write(communes(**changes)))
+
+
+KNOT = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0), (0.49, 1.001), (0.5, 1.001), (0.49, 1.0),
+        (0.0, 1.0), (0.0, 0.0)]  # fmt: skip
+
+
+def ring(points):
+    """Return a polygon drawn in the box of the first commune, its corners from 0 to 1."""
+    return {
+        "type": "Polygon",
+        "coordinates": [[[WEST + 0.03 * x, SOUTH + 0.03 * y] for x, y in points]],
+    }
+
+
+def test_G4_a_contour_that_crosses_itself_is_mended_within_a_limit_and_counted(write):
+    frame = api_geo.read(write(communes(contour=ring(KNOT))))
+    assert frame.is_valid.all()
+    # The ring turns the wrong way round a triangle of 0.01 x 0.0005 / 2, which then counts twice.
+    assert frame["repair_change"]["01900"] == pytest.approx(5e-6, rel=0.01)
+    assert np.isnan(frame["repair_change"]["01901"])
+    assert frame.geometry["01900"].area == pytest.approx(0.03 * 0.03, rel=1e-5)
+    note = repairs_note(frame["repair_change"])
+    assert note.startswith(" Contours qui se recoupaient, réparés : 1 (surface changée de 0,01")
+    assert repairs_note(frame["repair_change"] * np.nan) == ""
+
+
+def test_G4_a_contour_that_mending_would_change_too_much_is_refused_with_the_change(write):
+    bow_tie = ring([(0, 0), (1, 1), (1, 0), (0, 1), (0, 0)])
+    said = r"Bourg-d’Œuf\): its contour crosses itself.*by 100\.0 %, above 1 %"
+    with pytest.raises(InputError, match=said):
+        api_geo.read(write(communes(contour=bow_tie)))
+
+
+@pytest.mark.parametrize(
+    "contour",
+    [
+        None,
+        {"type": "Polygon", "coordinates": []},
+        {"type": "GeometryCollection", "geometries": [square(4.8, 46.2, 4.83, 46.23)]},
+        {"type": "Polygon", "coordinates": [[[4.8, 46.2], [float("nan"), 46.2], [4.8, 46.3]]]},
+    ],
+)
+def test_G4_what_is_no_finite_polygon_is_refused_by_name(write, contour):
+    with pytest.raises(InputError, match=r"commune 2 \(Bourg-d’Œuf\): no contour"):
+        api_geo.read(write(communes(contour=contour)))
+
+
+def test_G4_heights_are_dropped(write):
+    flat = square(4.8, 46.2, 4.83, 46.23)
+    high = {"type": "Polygon", "coordinates": [[[*xy, 450.0] for xy in flat["coordinates"][0]]]}
+    frame = api_geo.read(write(communes(contour=high)))
+    assert not frame.has_z.any()
+    assert frame.equals(api_geo.read(write(communes(contour=flat))))
 
 
 @pytest.mark.parametrize("content", [[], {}, [1], {"type": "FeatureCollection"}, b"[{", b"\xff", 3])

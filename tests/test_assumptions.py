@@ -2,6 +2,7 @@ import hashlib
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from planner import assumptions
 from planner._errors import InputError
@@ -102,3 +103,46 @@ def test_a_figure_that_was_changed_is_said_to_be():
     rows = assumptions.used(["rebound", "co2_kg_km"], {"rebound": 0.5}).set_index("clé")
     assert rows.loc["rebound", "statut"] == "modifié"
     assert rows.loc["co2_kg_km", "statut"] == "sourcé"
+
+
+def spreadsheet(path, *rows, sheets=(SHEET,)):
+    """Write a spreadsheet as Excel would: cells that begin with = are formulas, computed to 8."""
+    with xlsxwriter.Workbook(path) as book:
+        for name in sheets:
+            sheet = book.add_worksheet(name)
+            for n, row in enumerate(rows if name == SHEET else ()):
+                for column, cell in enumerate(row):
+                    if str(cell).startswith("="):
+                        sheet.write_formula(n, column, cell, value=8)
+                    else:
+                        sheet.write(n, column, cell)
+    return path
+
+
+def test_I10_computed_values_are_read_and_never_formulas(tmp_path):
+    path = spreadsheet(tmp_path / "h.xlsx", ["clé", "valeur"], ["mesh_min", "=4*2"])
+    assert read_assumptions(path) == {"mesh_min": 8.0}
+    book = openpyxl.load_workbook(path)  # saved by what computes nothing: there is no value
+    book.save(path)
+    with pytest.raises(InputError, match="row 2: mesh_min = None: a number"):
+        read_assumptions(path)
+
+
+def test_I10_of_several_sheets_the_one_named_is_read(tmp_path):
+    rows = ["clé", "valeur"], ["mesh_min", 8]
+    path = spreadsheet(tmp_path / "h.xlsx", *rows, sheets=("Notes", SHEET, "Feuil3"))
+    assert read_assumptions(path) == {"mesh_min": 8.0}
+    with pytest.raises(InputError, match=f"no sheet {SHEET}; found Notes, Feuil3"):
+        read_assumptions(spreadsheet(tmp_path / "n.xlsx", *rows, sheets=("Notes", "Feuil3")))
+
+
+def test_I10_a_merged_header_is_refused_with_what_was_found(tmp_path):
+    path = tmp_path / "h.xlsx"
+    book = openpyxl.Workbook()
+    book.active.title = SHEET
+    book.active.append(["clé", "valeur"])
+    book.active.merge_cells("A1:B1")
+    book.active.append(["mesh_min", 8])
+    book.save(path)
+    with pytest.raises(InputError, match="no column valeur; found clé"):
+        read_assumptions(path)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from planner import demand, territory
+from planner import assumptions, demand, territory
 from planner._errors import InputError
 
 CODES = ["69001", "69002", "2A004"]
@@ -243,6 +243,34 @@ def test_users_beyond_what_was_observed_are_flagged():
     assert demand.outside_band(114, 45_642, figures=figures) == ""
     assert "au-dessous" in demand.outside_band(10, 45_642, figures=figures)
     assert "au-dessus" in demand.outside_band(530, 45_642, figures=figures)
+
+
+def test_S13_the_observed_band_is_that_of_the_places_it_names():
+    places = demand.observed_places()
+    rates = places["users_per_1000"].dropna()
+    for end, rate, place in (
+        ("low", rates.min(), "La Caale, Marans"),
+        ("high", rates.max(), "La Cordée, Morez"),
+    ):
+        row = assumptions.DEFAULTS[f"observed_users_{end}"]
+        assert row.value == row.low == row.high == rate
+        assert demand.observed_at(rate) == place
+        assert place in row.source
+        assert places.loc[place, "year"] == row.year
+
+
+def test_S13_every_observed_place_has_its_source_and_figures_that_can_be():
+    places = demand.observed_places()
+    assert places.index.is_unique
+    assert len(places) == 7
+    assert (places[["territory", "source"]] != "").all(axis=None)
+    numbers = places.select_dtypes("number")
+    assert ((numbers > 0) | numbers.isna()).all(axis=None)
+    assert places["occupancy"].dropna().tolist() == [0.8]
+    caale = places.loc["La Caale, Marans"]
+    assert caale[["area_m2", "seats", "users", "price_day_eur"]].tolist() == [400, 20, 15, 15]
+    seat_m2 = assumptions.DEFAULTS["seat_m2"]
+    assert seat_m2.high == (places["area_m2"] / places["seats"]).max()  # La Caale: 20 m² a seat
 
 
 @given(mean=st.floats(0, 60))

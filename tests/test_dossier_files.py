@@ -1,5 +1,6 @@
 """What a dossier gives to spreadsheets, QGIS and printers."""
 
+import datetime as dt
 import io
 import os
 import shutil
@@ -12,12 +13,15 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import openpyxl
 import pyogrio
+import pypdf
 import pytest
 from instances import shipped
+from test_dossier import PIXEL
 from test_maps import PAYLOADS
 
 from planner import Scenario, run, territory
-from planner.dossier import Brand, geopackage, workbook
+from planner._format import euros
+from planner.dossier import Brand, communes_pdf, geopackage, map_pdf, workbook
 from planner.maps._words import COVERAGE_COLOURS, TIERS
 from planner.spreadsheets import read_assumptions
 
@@ -219,7 +223,83 @@ def test_O1_names_reach_the_geopackage_as_they_are(hostile, tmp_path):
     assert read == ours
 
 
+# Paper
+
+
+@pytest.fixture(scope="module")
+def sheets(plan):
+    return pypdf.PdfReader(io.BytesIO(communes_pdf(plan, brand=Brand(name="CC d’Essai"))))
+
+
+def words(page):
+    return " ".join(page.extract_text().split())
+
+
+def fonts(page):
+    found = {}
+    for one in page["/Resources"]["/Font"].values():
+        (inside,) = one.get_object()["/DescendantFonts"]
+        found[one.get_object()["/BaseFont"]] = inside.get_object()["/FontDescriptor"].get_object()
+    return found
+
+
+def millimetres(page):
+    return [round(float(side) * 25.4 / 72) for side in page.mediabox[2:]]
+
+
+def test_the_map_is_one_a3_sheet_that_says_the_figures(plan):
+    brand = Brand(name="CC d’Essai", date=dt.date(2026, 12, 3), logo=PIXEL)
+    (page,) = pypdf.PdfReader(io.BytesIO(map_pdf(plan, brand=brand))).pages
+    assert millimetres(page) == [420, 297]
+    said = words(page)
+    for figure in plan.figures():
+        assert " ".join(figure.label.split()) in said
+        assert " ".join(figure.value.split()) in said
+    for text in (
+        "CC d’Essai", "document de travail", "3 décembre 2026", "complet", "km",
+        plan.digest[:12], "Insee, Filosofi 2019", "Temps estimés", "Belleville-en-Beaujolais",
+    ):  # fmt: skip
+        assert text in said
+    assert all("/FontFile2" in one for one in fonts(page).values())
+    assert page.images == [] or len(page.images) == 1  # the logo: the map itself is drawn
+
+
+def test_every_commune_has_its_a4_sheet(sheets, plan):
+    order = plan.communes.sort_values("name", kind="stable")
+    assert len(sheets.pages) == len(order)
+    for page, (code, commune) in zip(sheets.pages, order.iterrows(), strict=True):
+        assert millimetres(page) == [210, 297]
+        said = words(page)
+        assert commune["name"] in said
+        lines = plan.ledger[(plan.ledger["commune"] == code) & (plan.ledger["payer"] == "commune")]
+        assert " ".join(euros(lines["cents"].sum() / 100).split()) in said
+        for name in plan.sites.loc[plan.sites["commune"] == code, "name"]:
+            assert name[:30] in said
+    assert all("/FontFile2" in one for one in fonts(sheets.pages[0]).values())
+    assert sheets.metadata.title == "Saône-Beaujolais : complet"
+    assert "/CreationDate" not in sheets.metadata
+
+
+def test_O1_names_are_text_on_paper_and_no_formula(hostile):
+    (page,) = pypdf.PdfReader(io.BytesIO(map_pdf(hostile, brand=Brand(name="$x^$")))).pages
+    assert "{{7*7}} $x$ & <b>" in words(page)
+    sheets = pypdf.PdfReader(io.BytesIO(communes_pdf(hostile, brand=Brand()))).pages
+    assert len(sheets) == len(hostile.communes)
+    whole = " ".join(words(page) for page in sheets)
+    assert "=1+1" in whole
+    assert "{{" in whole
+
+
+def test_roads_are_on_the_map_where_there_are_any():
+    plan = shipped("liechtenstein")
+    with_roads = map_pdf(plan, brand=Brand())
+    without = map_pdf(replace(plan, roads=None), brand=Brand())
+    assert len(with_roads) > len(without) + 10_000
+    assert len(with_roads) < 600_000
+
+
 def test_the_same_plan_gives_the_same_files(plan):
+    assert map_pdf(plan, brand=Brand()) == map_pdf(plan, brand=Brand())
     assert workbook(plan, brand=Brand()) == workbook(plan, brand=Brand())
     assert geopackage(plan) == geopackage(plan)
 

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 from fixtures_fr import (
+    MIDDLE,
+    NORTH,
     SIREN,
+    SOUTH,
     TITLE,
+    WEST,
     as_csv,
     as_json,
     bpe,
     centres,
     communes,
+    jobs,
     osm_xml,
     replies,
     servers,
+    square,
 )
 from servers import HTML, Reply, serving
 
@@ -84,6 +90,9 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     placed = home.flows.set_index(["home", "work"])["work_lon"]
     assert placed["01900", "69123"] == 4.8357
     assert placed.drop(["69123"], level="work").isna().all()
+    assert home.establishments["kind"].tolist() == ["scop", "scic", "association"]
+    assert home.establishments.crs == home.crs
+    assert home.occupations.loc["01901", ["cadres", "workers"]].tolist() == [2.0, 1.5]
     assert "Chez le voisin" not in set(home.premises["name"])
     assert network.read_osm(home.roads_path).start.size == 3
     rows = home.sources.set_index("name")
@@ -122,6 +131,18 @@ def test_a_second_fetch_asks_nothing_and_gives_the_same_bytes(fetch, server, tmp
     )
     changed = fetch("change")  # the cached file is not what was stored: asked again
     assert changed.communes["population"].sum() == 1000
+
+
+def test_G4_a_contour_that_was_mended_is_counted_in_the_register(fetch, tmp_path):
+    knot = square(WEST, SOUTH, MIDDLE, NORTH)
+    corner = knot["coordinates"][0].pop()
+    knot["coordinates"][0] += [[WEST, SOUTH + 1e-5], [WEST + 1e-5, SOUTH], corner]
+    path = tmp_path / "communes.json"
+    path.write_bytes(as_json(communes(contour=knot)))
+    home = fetch(files={"communes": path})
+    note = home.sources.set_index("name").loc["layer-communes", "note"]
+    assert "Contours qui se recoupaient, réparés : 1 (surface changée de 0" in note
+    assert home.communes.is_valid.all()
 
 
 def test_another_territory_in_the_way_is_refused_unless_overwritten(fetch, tmp_path):
@@ -182,16 +203,20 @@ def test_without_the_grid_residents_are_estimated_and_the_register_says_so(fetch
 
 def test_without_optional_sources_the_register_says_each_that_is_missing(fetch, server):
     whole = fetch("tout")
-    gone = ("BPE24.zip", "third.csv", "fs.csv", "mobpro.zip", "jobs.zip")
+    gone = ("BPE24.zip", "third.csv", "fs.csv", "mobpro.zip", "jobs.zip", "units.csv")
     answer(server, **{name: [Reply(status=503)] for name in gone})
     home = fetch("peu", cache="autre")
-    assert home.flows is home.jobs is None
+    assert home.establishments is None
+    assert home.flows is home.jobs is home.occupations is None
     assert set(home.premises["kind"]) == {"bakery", "cafe", "host_to_confirm"}
     rows = home.sources.set_index("name")
-    assert set(rows.loc[["premises", "flows", "jobs"], "status"]) == {"assumption"}
+    assert set(
+        rows.loc[["premises", "establishments", "flows", "jobs", "occupations"], "status"]
+    ) == {"assumption"}
     for part in ("BPE", "Tiers-lieux", "France services"):
         assert f"{part}" in rows["note"]["premises"]
     assert rows["note"]["premises"].count("non obtenu (no answer (HTTP 503))") == 3
+    assert "(Sirene) : non obtenu" in rows["note"]["establishments"]
     assert "MOBPRO" in rows["note"]["flows"]
     assert "autre" not in " ".join(rows["note"])  # where files lie is nobody's business
     assert whole.digest != home.digest
@@ -202,7 +227,7 @@ def test_I11_workplaces_without_a_centre_are_named_with_their_workers(fetch, ser
     assert "sans position" not in home.sources.set_index("name")["note"]["flows"]
     few = [one for one in centres() if one["code"] != "69123"]
     answer(server, centres=[Reply(as_json(few))])
-    home = fetch("peu", cache="peu")
+    home = fetch("peu", cache="autre")
     note = home.sources.set_index("name")["note"]["flows"]
     assert "Communes de travail sans position (250 actifs) : 69123." in note
     assert list(home.jobs.index) == ["01900", "01901"]
@@ -218,6 +243,28 @@ def test_without_centres_flows_and_jobs_stay_and_the_register_says_so(fetch, ser
     for name in ("flows", "jobs"):
         assert "Centres des communes de travail : non obtenu" in notes[name]
     assert "Communes du territoire seulement" in notes["jobs"]
+
+
+def test_jobs_without_occupations_are_taken_and_the_register_says_what_is_missing(fetch, tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_bytes(as_csv([{k: v for k, v in row.items() if "_CS" not in k} for row in jobs()]))
+    home = fetch(files={"jobs": path})
+    assert home.occupations is None
+    assert list(home.jobs["jobs"]) == [310.5, 20.0, 9e5]
+    row = home.sources.set_index("name").loc["occupations"]
+    assert row["status"] == "assumption"
+    assert "Métiers des actifs : non obtenu" in row["note"]
+
+
+def test_without_addresses_sirene_is_not_asked_for_and_the_register_says_so(fetch, server):
+    fewer = {n: url for n, url in servers(server.address).items() if not n.startswith("sirene")}
+    home = fetch(servers=fewer)
+    assert home.establishments is None
+    note = home.sources.set_index("name")["note"]["establishments"]
+    assert note == (
+        "Coopératives et associations (Sirene) : non obtenu (several gigabytes, not asked for "
+        "without an address)."
+    )
 
 
 def test_one_premises_in_two_lists_counts_once(fetch, server):
@@ -241,6 +288,9 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
         ("bpe", "/BPE24.zip"),
         ("third-places", "/third.csv"),
         ("france-services", "/fs.csv"),
+        ("sirene", "/sirene.zip"),
+        ("sirene-units", "/units.csv"),
+        ("sirene-places", "/places.csv"),
         ("mobpro", "/mobpro.zip"),
         ("jobs", "/jobs.zip"),
         ("centres", "/centres"),

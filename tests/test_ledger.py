@@ -414,6 +414,48 @@ def test_the_ledger_invests_what_every_site_costs_and_nothing_twice(sites, asked
     assert kept["cents"].sum() == 100 * due
 
 
+# Costs that a site says itself
+
+
+def test_a_site_that_says_its_costs_by_hand():
+    sites = ONE_OF_EACH.assign(
+        invest_eur=[50_000.0, 9_000.5, np.nan], running_eur=[12_000.25, 600.0, np.nan]
+    )
+    lines = ledger.entries(sites, figures=FIGURES, years=4)
+    assert amounts(lines, payer="commune", site="s0") == {"fit-out": 5_000_000}
+    assert amounts(lines, payer="commune", site="s1") == {"equipment": 900_050}
+    last = lines[lines["year"] == 4]
+    # 20 users pay 650.856 € each, and 4 of them at the shop: nothing of it goes to the host
+    assert amounts(last, payer="epci", site="s0") == {
+        "revenue": -1_301_712, "running costs": 1_200_025,
+    }  # fmt: skip
+    assert amounts(last, payer="epci", site="s1") == {
+        "revenue": -260_342, "running costs": 60_000,
+    }  # fmt: skip
+    plain = ledger.entries(ONE_OF_EACH, figures=FIGURES, years=4)
+    same = [one[one["site"] == "s2"].reset_index(drop=True) for one in (lines, plain)]
+    pd.testing.assert_frame_equal(*same)
+    needed = ledger.break_even(sites, figures=FIGURES)["users_needed"]
+    assert needed["s0"] == round(12_000.25 / 650.856, 2)
+    assert needed["s1"] == round(600 / 650.856, 2)
+
+
+@EXACT
+@given(networks(), switches, st.integers(0, 10**6), st.integers(0, 10**6))
+def test_costs_that_sites_say_are_all_that_is_paid_to_the_cent(sites, asked, invest, running):
+    told = sites.assign(invest_eur=invest / 100, running_eur=running / 100)
+    lines = ledger.entries(told, figures=FIGURES, **asked)
+    new = sites[(sites["status"] != "existing") & (sites["opening_year"] <= asked["years"])]
+    kept = lines[lines["account"].isin(ledger.INVESTMENT)]
+    assert kept["cents"].sum() == invest * len(new)
+    assert (kept["payer"] == "commune").all()
+    run = lines[lines["account"].isin(ledger.RUNNING)]
+    assert set(run["account"]) <= {"running costs"}
+    ours = sites if asked["run_existing"] else sites[sites["status"] != "existing"]
+    opened = np.where(ours["status"] == "existing", 1, ours["opening_year"])
+    assert run["cents"].sum() == running * np.maximum(asked["years"] + 1 - opened, 0).sum()
+
+
 # Refusals
 
 
@@ -429,6 +471,8 @@ def test_the_ledger_invests_what_every_site_costs_and_nothing_twice(sites, asked
         ({"status": "Existing"}, "status: one of existing, forced, candidate"),
         ({"opening_year": 0}, "opening_year: a whole number, 1 or more"),
         ({"rented": "no"}, "rented: True or False"),
+        ({"invest_eur": -1}, "invest_eur: euros, 0 to 100,000,000,000, or nothing"),
+        ({"running_eur": "much"}, "running_eur: euros, 0 to 100,000,000,000, or nothing"),
     ],
 )
 def test_sites_that_are_none_are_refused(change, said):

@@ -7,12 +7,31 @@ import sys
 import time
 import tomllib
 from importlib import resources
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from mapped import (
+    COMMUNES,
+    LAMBERT,
+    MKDIR,
+    PAYLOADS,
+    SIDE,
+    SITES,
+    SOUTH,
+    TABLES,
+    WEST,
+    close_popup,
+    hostile,
+    plan_map,
+    popup_name,
+    scene,
+    texts,
+    without_policy,
+)
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,173 +40,6 @@ from planner import _html, maps
 from planner._errors import InputError
 from planner._html import Fragment, check_autonomous, safe_text, tag
 
-LAMBERT = "EPSG:2154"
-WEST, SOUTH, SIDE = 820_000, 6_560_000, 5_000
-SITES = [  # name, tier, kind, column and row of the commune it is in
-    ("Maison des services & Cie", "structuring", "france_services", 0, 0),
-    ("Médiathèque d’Échallon", "structuring", "library", 2, 1),
-    ("Boulangerie “Chez Zoé”", "mini", "bakery", 1, 0),
-    ("Épicerie", "mini", "convenience", 0, 1),
-    ("Atelier partagé", "mini", "fablab rural", 1, 1),
-    ("Parc d'activités", "corpoworking", "activity_zone", 2, 0),
-]
-COMMUNES = ["Aubigny", "Échallon", "Émeringes", "Les Ardillats", "Vauxrenard", "Zédé"]
-SHARES = [1.0, 0.995, 0.93, 0.8, 0.3, np.nan]
-
-MKDIR = "cycler.__init__.__globals__.os.mkdir(dict(proof=1)|first)"
-PAYLOADS = [
-    "<img src=x onerror=window.PWNED=1>",
-    "<svg/onload=window.PWNED=1>",
-    "</script><script>window.PWNED=1</script>",
-    "</title></style><script>window.PWNED=1</script>",
-    "<!--<script>",
-    "`+(window.PWNED=1)+`",
-    "${window.PWNED=1}",
-    "{{ " + MKDIR + " }}",
-    "{% if " + MKDIR + " %}{% endif %}",
-    "{# a comment that nobody closes",
-    "{% endraw %}{{ 7*7 }}",
-    "\\u003cscript>window.PWNED=1</script>\\",
-    "\\",
-    "' onmouseover='window.PWNED=1",
-    '" autofocus onfocus="window.PWNED=1',
-    "&amp; &lt;b&gt; &#x3c;",
-    "a\u2028b\u2029c",
-    "javascript:window.PWNED=1",
-    "[[policy]] [[scripts]] $1 \\1 %s",
-    "Œuvre d'Élise & Noël <3",
-]
-TABLES = "sites isochrones communes roads uncovered".split()
-
-
-def plan_map(**parts):
-    return maps.plan_map(maps.plan_scene(**parts))
-
-
-def place(column, row, *, dx=0.5, dy=0.5):
-    return shapely.Point(WEST + (column + dx) * SIDE, SOUTH + (row + dy) * SIDE)
-
-
-def scene(**changes):
-    """A small territory of six square communes, as the arguments of plan_map."""
-    cells = [(column, row) for row in range(2) for column in range(3)]
-    names, tiers, kinds, columns, rows = zip(*SITES, strict=True)
-    population = np.array([1200, 800, 300, 250, 90, 0])
-    sites = gpd.GeoDataFrame(
-        {
-            "name": names,
-            "tier": tiers,
-            "kind": kinds,
-            "commune": [COMMUNES[3 * row + column] for _, _, _, column, row in SITES],
-            "status": ["existing", "forced", "chosen", "chosen", "à l’étude", "chosen"],
-            "seats": [12, 10, 2, 3, 2, 20],
-            "residents_mesh": [1834.4, 900, 1200, 250, np.nan, 300],
-        },
-        index=[f"site-{n}" for n in range(len(SITES))],
-        geometry=[place(c, r) for c, r in zip(columns, rows, strict=True)],
-        crs=LAMBERT,
-    )
-    communes = gpd.GeoDataFrame(
-        {
-            "name": COMMUNES,
-            "population": population,
-            "covered_mesh": population * np.nan_to_num(SHARES),
-            "share_mesh": SHARES,
-            "covered_structuring": population * np.nan_to_num(SHARES),
-            "share_structuring": SHARES,
-        },
-        index=[f"690{n:02}" for n in range(6)],
-        geometry=[place(c, r, dx=0, dy=0).buffer(0.1).envelope for c, r in cells],
-        crs=LAMBERT,
-    )
-    communes.geometry = [
-        shapely.box(
-            WEST + c * SIDE, SOUTH + r * SIDE, WEST + (c + 1) * SIDE, SOUTH + (r + 1) * SIDE
-        )
-        for c, r in cells
-    ]
-    made = {
-        "title": "Pays d’essai — scénario « défaut »",
-        "sites": sites,
-        "isochrones": gpd.GeoDataFrame(
-            {"site": sites.index, "tier": tiers, "minutes": 10.0},
-            geometry=sites.buffer(3200).to_numpy(),
-            crs=LAMBERT,
-        ),
-        "communes": communes,
-        "roads": gpd.GeoDataFrame(
-            {"highway": ["primary", "tertiary_link", "residential"]},
-            geometry=[
-                shapely.LineString([place(0, row), place(1, row, dy=0.6), place(2, row)])
-                for row in range(2)
-            ]
-            + [shapely.LineString([place(1, 0), place(1, 1)])],
-            crs=LAMBERT,
-        ),
-        "uncovered": gpd.GeoDataFrame(
-            {"residents": [3, 3, 40]},
-            geometry=[place(1, 1, dx=d, dy=0.95) for d in (0.05, 0.5, 0.95)],
-            crs=LAMBERT,
-        ),
-        "mesh_min": 10.0,
-        "structuring_min": 20.0,
-        "figures": [("Habitants à 10 minutes", "98,3 %"), ("Sites", "6")],
-        "proven": "Optimal prouvé",
-        "estimated": False,
-        "attribution": ["© les contributeurs d’OpenStreetMap (ODbL)", "Insee"],
-    }
-    return {**made, **changes}
-
-
-def hostile(payload):
-    """The same territory with the payload in every text, every id and a column of every table."""
-    made = scene(
-        title=payload,
-        proven=payload,
-        figures=[(payload, payload, payload)],
-        attribution=[payload, payload],
-        register=register(payload),
-        estimated=True,
-    )
-    for table in TABLES:
-        frame = made[table]
-        made[table] = frame.assign(**{payload: payload, f"{payload} 2": 1})
-    sites = made["sites"].assign(**dict.fromkeys(("name", "kind", "commune", "status"), payload))
-    made["sites"] = sites.set_index(sites.index + payload)
-    made["isochrones"]["site"] = made["sites"].index
-    communes = made["communes"].assign(name=payload)
-    made["communes"] = communes.set_index(communes.index + payload)
-    made["roads"]["highway"] = payload
-    return made
-
-
-def register(text):
-    return pd.DataFrame([dict.fromkeys("what source date licence status note".split(), text)])
-
-
-def without_policy(page):
-    start = page.index('<meta http-equiv="Content-Security-Policy"')
-    return page[:start] + page[page.index(">", start) + 1 :]
-
-
-def texts(browser, selector):
-    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
-    return browser.execute_script(script, selector)
-
-
-def popup_name(browser):
-    return texts(browser, ".leaflet-popup .fiche h3")[-1]  # the one before may still be fading
-
-
-def close_popup(browser):
-    """Press Escape; Leaflet takes a fifth of a second to fade a popup out."""
-    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    deadline = time.monotonic() + 5
-    while texts(browser, ".leaflet-popup") and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not texts(browser, ".leaflet-popup")
-
-
 # Row O1: no text is ever code
 
 
@@ -195,13 +47,18 @@ def close_popup(browser):
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_O1_a_payload_everywhere_is_only_text(payload, opened, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = plan_map(**hostile(payload))
+    made = hostile(payload)
+    page = plan_map(**made)
     assert not (tmp_path / "proof").exists()
     browser = opened(without_policy(page))  # the door stands without the second lock
     assert len(browser.find_elements(By.CSS_SELECTOR, ".site")) == len(SITES)
-    for button in browser.find_elements(By.CSS_SELECTOR, "[data-site], [data-commune]"):
+    for button in browser.find_elements(By.CSS_SELECTOR, "tbody button"):
         browser.execute_script("arguments[0].click()", button)
         assert popup_name(browser) == payload
+    shown = len(made["left_out"])
+    assert texts(browser, "tbody button") == [payload] * (len(SITES) + len(COMMUNES) + shown)
+    assert texts(browser, "tbody td:last-child.mots") == [payload] * shown
+    assert set(texts(browser, ".pourquoi")) == {payload}
     for selector in (
         "h1",
         ".badge:first-child",
@@ -212,6 +69,10 @@ def test_O1_a_payload_everywhere_is_only_text(payload, opened, tmp_path, monkeyp
     ):
         assert set(texts(browser, selector)) == {payload}
     assert set(texts(browser, ".nom-commune")) == {payload}
+    options = (
+        "return [...document.querySelectorAll('#recherche-communes option')].map(o => o.value)"
+    )
+    assert all(payload in name for name in browser.execute_script(options))
     labels = "return [...document.querySelectorAll('.site [role=img]')].map(e => e.ariaLabel)"
     assert all(text.count(payload) == 3 for text in browser.execute_script(labels))
     assert browser.execute_script("return document.title") == " ".join(payload.split(" "))
@@ -284,6 +145,7 @@ def test_O1_odd_characters_and_endless_names(opened):
 def test_O1_columns_not_shown_stay_out():
     made = hostile("SECRET")
     made["sites"][["name", "kind", "commune", "status"]] = "é"
+    made["left_out"][["name", "kind", "commune", "tiers", "why"]] = "é"
     made["communes"] = made["communes"].assign(name="é").set_axis(range(6))
     made |= {"title": "é", "proven": "é", "figures": [], "attribution": [], "register": None}
     assert "SECRET" not in plan_map(**made)
@@ -335,15 +197,21 @@ def test_O2_layers_switch_off_and_on(opened):
         "À 10\u00a0min d’un site structurant": ".zone-structuring",
         "À 10\u00a0min d’un site de corpoworking": ".zone-corpoworking",
         "À 10\u00a0min d’un mini-cowork": ".zone-mini",
+        "Lieux non retenus (3)": ".left-out",
         "Habitants à plus de 10\u00a0min (46)": ".resident",
+        "Habitants à 10\u00a0min selon les vitesses (19)": ".uncertain",
         "Couverture par commune": ".commune",
         "AaNoms des communes": ".nom-commune",
         "Routes": ".road",
+        "Cours d’eau et lacs": ".water",
     }
     labels = browser.find_elements(By.CSS_SELECTOR, "#legende label")
     named = {label.get_attribute("textContent").strip(): label for label in labels}
     assert list(named) == [*layers, "Fond Plan IGN (avec Internet)"]
     for name, selector in layers.items():
+        if selector in {".left-out", ".uncertain"}:  # off until one asks for it
+            assert not texts(browser, selector)
+            named[name].click()
         count = len(texts(browser, selector))
         assert count > 0
         for expected in (0, count):
@@ -478,7 +346,7 @@ def test_S10_the_map_lives_in_another_page_and_fits_when_its_tab_is_shown(opened
         assert frame["left"] < mark["left"] < mark["right"] < frame["right"]
         assert frame["top"] < mark["top"] < mark["bottom"] < frame["bottom"]
     assert marks[2]["left"] - marks[0]["left"] > 150  # the territory fills the frame
-    assert len(texts(browser, "#legende label")) == 11
+    assert len(texts(browser, "#legende label")) == 14
     assert browser.execute_script("return carte.openCommune('69001')") is True
     assert popup_name(browser) == "Échallon"
     assert browser.execute_script("return carte.openCommune('75056')") is False
@@ -539,8 +407,8 @@ def test_O3_popups_and_tables_say_the_same_figures(opened):
         *("Commune", "Aubigny", "Capacité", "12\u00a0places (hypothèse)"),
         *("Habitants à 10\u00a0min", "1\u202f834", "Statut", "existant"),
     ]
-    rows = [text.split("\n") for text in texts(browser, "#tableaux tbody tr")]
-    assert len(rows) == len(COMMUNES) + len(SITES)
+    rows = texts(browser, "#tableaux tbody tr")
+    assert len(rows) == len(COMMUNES) + len(SITES) + len(scene()["left_out"])
     assert texts(browser, "#tableaux tbody tr:nth-child(2) th")[0] == "Échallon"
     assert "fablab rural" in "".join(texts(browser, "#tableaux tbody"))
     assert "n.\u00a0d." in "".join(texts(browser, "#tableaux tbody"))
@@ -562,8 +430,8 @@ def test_O3_the_page_is_french_and_titled(opened):
 def test_O3_estimated_times_are_said_everywhere(opened):
     browser = opened(plan_map(**scene(estimated=True, roads=None, uncovered=None)))
     places = "header .badge, aside > section > .estime, #tableaux caption"
-    assert len([text for text in texts(browser, places) if "Temps estimés" in text]) == 4
-    for button in browser.find_elements(By.CSS_SELECTOR, "[data-site], [data-commune]"):
+    assert len([text for text in texts(browser, places) if "Temps estimés" in text]) == 5
+    for button in browser.find_elements(By.CSS_SELECTOR, "tbody button"):
         browser.execute_script("arguments[0].click()", button)
         assert texts(browser, ".leaflet-popup:last-child .estime") == ["≈ Temps estimés"]
     assert not texts(browser, ".road, .resident")
@@ -678,10 +546,11 @@ def digest_of_page():
 
 def test_the_same_scene_gives_the_same_bytes():
     code = f"import runpy; print(runpy.run_path({__file__!r})['digest_of_page']())"
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     digests = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=True,
@@ -795,6 +664,7 @@ def test_assets_are_those_of_the_manifest():
     ours = {
         "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "page.css", "carte.js",
         "assumptions.csv", "en.po", "dossier.html", "dossier.css", "dossier.js",
+        "observed-places.csv",
     }  # fmt: skip
     assert {file.name for file in folder.iterdir()} == {*taken, *ours}
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")

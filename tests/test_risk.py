@@ -67,7 +67,8 @@ def test_a_range_changes_no_draw_of_the_others():
 def test_every_key_that_running_money_and_trips_read_is_drawn():
     rest = set(ledger.USED) - set(risk.DRAWN)
     assert {key for key in rest if not key.startswith(("ramp", "fabrique", "reconquete"))} == {
-        "fit_out_eur_m2", "new_fit_out_eur_m2", "seat_equipment_eur", "mini_seat_eur",
+        "fit_out_eur_m2", "new_fit_out_eur_m2", "heavy_fit_out_eur_m2", "seat_equipment_eur",
+        "mini_seat_eur",
         "mini_place_eur", "works_years", "furniture_years", "employers_share",
     }  # fmt: skip
     assert set(mobility.USED) - {"km_cost_eur"} <= set(risk.DRAWN)

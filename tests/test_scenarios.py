@@ -2,6 +2,7 @@ import contextlib
 import json
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import shipped
 from pydantic import ValidationError
+from shapely import Point
 
 import planner
 from planner import PlannerError, Scenario, read_scenario, run, territory
 from planner._errors import Infeasible, InputError
 from planner.assumptions import DEFAULTS, table
 from planner.cli._summary import STAGES
+from planner.demand import OCCUPATIONS
 from planner.network import PROFILES
 from planner.scenarios import road_lines, with_assumptions, with_studies, with_weights
 from planner.scores import given as weighed
@@ -86,6 +89,8 @@ def test_every_key_is_read(read):
             "isochrones_min": [6.0, 9.0],
         "assumptions": [["co2_kg_km", 0.15], ["rebound", 0.0]],
         "weights": [["élus", [["habitants", 3.0], ["relais", 1.0]]]],
+        "survey": [["69019", [3, 2, 10]]],
+        "critical_mass": True,
     }  # fmt: skip
     assert set(other) == set(Scenario.model_fields)
     text = "\n".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in other.items())
@@ -366,6 +371,19 @@ def test_N7_roads_cut_at_the_border_are_told():
     assert not any("Routes coupées" in note for note in shipped("saone-beaujolais").notes)
 
 
+def test_known_occupations_take_the_place_of_the_assumed_mix_by_hand(home):
+    """A hundred cadres in each commune: 72 could telework, 43.2 do, 2 % of these come."""
+    table = pd.DataFrame(0.0, home.communes.index, list(OCCUPATIONS)).assign(cadres=100.0)
+    plan = run(replace(home, occupations=table))
+    communes = len(home.communes)
+    assert plan.indicators["users_at_door_central"] == pytest.approx(communes * 0.864, abs=0.01)
+    assert plan.indicators["users_at_door_low"] == pytest.approx(communes * 0.36, abs=0.01)
+    assert not any("Métiers" in note for note in plan.notes)
+    assert any("Métiers des actifs supposés, " in n for n in shipped("saone-beaujolais").notes)
+    some = run(replace(home, occupations=table.iloc[2:]))
+    assert f"Métiers des actifs supposés dans 2 communes sur {communes}" in " ".join(some.notes)
+
+
 def test_roads_are_kept_where_asked_and_the_plan_is_the_same(tmp_path):
     home = territory.read("liechtenstein")
     first, second = (run(home, cache=tmp_path) for _ in range(2))
@@ -468,6 +486,31 @@ def test_candidates_are_ranked_by_what_groups_weigh(home):
     assert set(plan.sites.index) <= set(rows["identifiant"])
     chosen = set(rows.loc[rows["dans le plan"] == "oui", "identifiant"])
     assert chosen == set(plan.sites.index)
+
+
+def test_S16_the_parts_of_a_community_are_counted_by_hand_and_written(home):
+    """Three cooperatives at a candidate's door, and an association out of anybody's reach."""
+    place = home.premises.geometry.loc["h-69018"]
+    far = Point(place.x + 200_000, place.y)
+    known = gpd.GeoDataFrame(
+        {"name": "", "kind": ["scop", "scic", "cae", "association"], "commune": "69018"},
+        geometry=[place, place, place, far],
+        index=["1", "2", "3", "4"],
+        crs=home.crs,
+    )
+    study = Scenario(studies=("scores",), structuring_min=0.001, structuring_sites=0)
+    rows = run(replace(home, establishments=known), study).studies["classement"].rows
+    row = rows.set_index("identifiant").loc["h-69018"]
+    cooperatives, associations = (
+        next(name for name in rows if name.startswith(f"{part} à "))
+        for part in ("coopératives", "associations")
+    )
+    assert row[[cooperatives, associations]].tolist() == [3, 0]
+    assert row["communauté"] >= round(0.4 * 3 / 5, 3)
+    assert rows[cooperatives].sum() <= 3 * len(rows)
+    plain = run(home, study).studies["classement"]
+    assert not any("coopératives" in name for name in plain.rows)
+    assert "Sirene n’a pas été lu" in plain.note
 
 
 def test_judgements_of_a_workshop_become_weights():

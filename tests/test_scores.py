@@ -7,8 +7,19 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from planner import assumptions
 from planner._errors import InputError
-from planner.scores import given, ranking, read_judgements, scaled, stability
+from planner.scores import (
+    COMMUNITY,
+    ROOM,
+    community,
+    given,
+    premises,
+    ranking,
+    read_judgements,
+    scaled,
+    stability,
+)
 
 SITES = pd.DataFrame(
     {"residents": [900.0, 300.0, 600.0], "community": [0.0, 4.0, 2.0], "premises": [1.0, 1.0, 1.0]},
@@ -123,6 +134,68 @@ def test_scores_are_shares_and_the_best_in_all_is_first(values, weight, site, mo
     assert found["score"].between(-1e-9, 1 + 1e-9).all()
     assert found["score"].max() == pytest.approx(found.loc[top, "score"])
     assert sorted(found["rank"]) == list(range(1, len(table) + 1))
+
+
+def test_S16_the_community_by_hand():
+    counts = pd.DataFrame(
+        {"cooperatives": [2, 6], "associations": [50, 0], "places": [1, 3], "shops": [20, 5]},
+        index=["a", "b"],
+    )
+    found = community(counts, figures=assumptions.values())
+    a = 0.4 * 2 / 4 + 0.2 * 50 / 100 + 0.25 * 1 / 4 + 0.15 * 20 / 40
+    b = 0.4 * 6 / 8 + 0.2 * 0 + 0.25 * 3 / 6 + 0.15 * 5 / 25
+    assert found["score"].tolist() == pytest.approx([a, b])
+    assert found[list(COMMUNITY)].equals(counts)
+    fewer = community(counts[["places", "shops"]], figures=assumptions.values())
+    assert fewer.loc["a", "score"] == pytest.approx((0.25 / 4 + 0.15 / 2) / 0.4)
+
+
+@examples(
+    counts=st.lists(st.integers(0, 1000), min_size=4, max_size=4),
+    part=st.sampled_from(sorted(COMMUNITY)),
+    more=st.integers(1, 100),
+)
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+def test_S16_more_around_is_a_better_community_and_scores_are_shares(counts, part, more):
+    table = pd.DataFrame([counts, counts], columns=list(COMMUNITY), index=["a", "b"])
+    table.loc["b", part] += more
+    found = community(table, figures=assumptions.values())["score"]
+    assert 0 <= found["a"] < found["b"] < 1
+
+
+def test_S16_a_community_that_is_none_is_refused():
+    figures = assumptions.values()
+    for bad in ({"wifi": [1]}, {"shops": [-1]}, {"shops": [np.nan]}, {}):
+        with pytest.raises(InputError, match="community"):
+            community(pd.DataFrame(bad), figures=figures)
+    with pytest.raises(InputError, match="above 0"):
+        community(
+            pd.DataFrame({"shops": [1]}), figures=assumptions.values({"community_shops_half": 0})
+        )
+
+
+def test_S14_the_room_by_hand():
+    places = pd.DataFrame(
+        {
+            "kind": ["townhall", "bakery", "townhall", "activity_zone"], "status": "candidate",
+            "structuring": [True, False, True, False], "corpoworking": [False, False, False, True],
+            "seats_structuring": 15, "seats_mini": 3, "seats_corpoworking": 20,
+            "accessible": [True, True, False, True], "state": ["medium", "", "light", "heavy"],
+            "area_m2": [90, np.nan, 500, 500], "available_year": [2, np.nan, 1, 9],
+        },
+        index=list("abcd"),
+    )  # fmt: skip
+    found = premises(places, figures=assumptions.values(), years=5)
+    medium = (3000 - 1500) / (3000 - 550)
+    assert found.loc["a", list(ROOM)].tolist() == pytest.approx([1, medium, 90 / 180, 0.8])
+    a = 0.3 * 1 + 0.25 * medium + 0.25 * 0.5 + 0.2 * 0.8
+    assert found["score"].tolist() == pytest.approx([a, 0, 0, 0.25])
+    assert found.loc["b", ["state", "area", "year"]].isna().all()
+    assert found["accessible"].tolist() == [True, True, False, True]
+    with pytest.raises(InputError, match="heavy works cost more"):
+        premises(places, figures=assumptions.values({"heavy_fit_out_eur_m2": 1}), years=5)
+    with pytest.raises(InputError, match="weight above 0"):
+        premises(places, figures=assumptions.values({"premises_public_weight": 0}), years=5)
 
 
 def test_what_cannot_be_weighed_is_refused():

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 from fixtures_fr import (
     FRANCE_SERVICES,
+    SIRENE,
     STATE_LIST,
     THIRD_PLACES,
     TYPES,
+    UNITS,
     as_csv,
     as_json,
     as_zip,
@@ -16,6 +18,7 @@ from fixtures_fr import (
     communes,
     jobs,
     mobpro,
+    sirene_places,
 )
 
 from planner import InputError
@@ -23,11 +26,12 @@ from planner.sources import (
     api_geo,
     employment,
     france_services,
+    sirene,
     third_places,
 )
 from planner.sources import bpe as shops
 from planner.sources import mobpro as commuting
-from planner.sources.tables import read_premises
+from planner.sources.tables import OCCUPATIONS, read_establishments, read_occupations, read_premises
 
 CODES = ["01900", "01901"]
 
@@ -74,7 +78,7 @@ def test_shops_and_services_of_the_communes(read, shape):
     assert list(found.frame["commune"]) == ["01900", "01901", "01900"]
     assert list(found.frame["name"]) == ["LE N°1", "LE N°3", "LE N°0"]
     assert set(found.frame["source"]) == {"Insee, BPE 2024"}
-    assert "3 lieux ; 1 sans position, écartés ; 1 loin de leur commune" in found.note
+    assert "3 lieux ; 1 sans position, écartés (LE N°4) ; 1 loin" in found.note
 
 
 @pytest.mark.parametrize("comma", [False, True])
@@ -174,6 +178,65 @@ def test_G6_I9_what_is_another_table_is_refused(read, tmp_path, module):
             module.check(tmp_path / "table.csv")
 
 
+# Cooperatives and associations
+
+
+@pytest.fixture
+def stock(tmp_path):
+    def written(establishments=SIRENE, units=UNITS, places=None):
+        given = {"etab.csv": establishments, "units.csv": units, "places.csv": places}
+        for name, rows in given.items():
+            if rows is not None:
+                (tmp_path / name).write_bytes(as_csv(rows, separator=","))
+        return tmp_path / "etab.csv", {
+            name: tmp_path / f"{name}.csv"
+            for name in ("units", "places")
+            if given[f"{name}.csv"] is not None
+        }
+
+    return written
+
+
+def test_S16_cooperatives_and_associations_that_are_open_in_the_communes(shapes, stock, tmp_path):
+    path, options = stock(places=sirene_places())
+    found = sirene.read(path, shapes, **options)
+    assert found.frame[["id", "name", "kind", "commune"]].to_numpy().tolist() == [
+        ["00100000100011", "Menuiserie du Col", "scop", "01900"],
+        ["00100000200011", "SCIC Bois d’Œuvre", "scic", "01901"],
+        ["00100000300011", "Foyer rural", "association", "01901"],
+    ]
+    assert found.frame.loc[0, ["lon", "lat"]].tolist() == pytest.approx([4.8115, 46.2165], abs=1e-6)
+    assert found.frame.loc[2, ["lon", "lat"]].tolist() == [4.845, 46.215]
+    assert found.frame.loc[2, "source"] == "Insee, Sirene (centre de la commune)"
+    assert "3 lieux. 1 sans position, placés au centre de leur commune." in found.note
+    assert "SCIC et CAE reconnues par leur nom seulement" in found.note
+    found.frame.drop(columns="status").to_csv(tmp_path / "ours.csv", index=False)
+    assert read_establishments(tmp_path / "ours.csv")["id"].tolist() == found.frame["id"].tolist()
+
+
+def test_without_positions_all_stand_at_the_centres(shapes, stock):
+    path, options = stock()
+    found = sirene.read(path, shapes, **options)
+    assert found.frame["source"].str.endswith("(centre de la commune)").all()
+    assert "3 sans position" in found.note
+
+
+def test_G6_I9_what_is_no_sirene_is_refused_and_faults_are_told_by_row(shapes, stock):
+    path, options = stock(units=[{"siren": "001000001", "nom": "a"}])
+    with pytest.raises(InputError, match=r"stock of legal units.*categoriejuridiqueunitelegale"):
+        sirene.read(path, shapes, **options)
+    path, options = stock(places=[{"siret": "00100000100011", "x": "ici", "y": 1}])
+    with pytest.raises(InputError, match="row 2, column “x”: “ici” is not a number"):
+        sirene.read(path, shapes, **options)
+
+
+def test_establishments_of_a_table_are_refused_by_row(tmp_path):
+    path = tmp_path / "establishments.csv"
+    path.write_text("id;name;kind;commune;lon;lat\n1;A;scopp;01900;4,8;46,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"“scopp” is not known. Did you mean scop\?"):
+        read_establishments(path)
+
+
 # Commuting and jobs
 
 
@@ -206,8 +269,36 @@ def test_I1_a_home_that_lost_its_zero_is_refused(read):
 
 @pytest.mark.parametrize("year", [11, 19, 22])
 def test_jobs_of_any_year(read, year):
-    frame = read(employment, as_csv(jobs(year), comma=year == 11))
+    frame, note = read(employment, as_csv(jobs(year), comma=year == 11))
+    assert note == ""
     assert frame.to_numpy().tolist() == [["01900", 310.5, 155.25], ["01901", 20.0, 10.0]]
+
+
+@pytest.mark.parametrize("year", [11, 19, 22])
+def test_occupations_of_any_year_come_from_the_file_of_the_jobs(tmp_path, year):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv(jobs(year)))
+    frame = employment.read_occupations(path, CODES).frame
+    assert list(frame) == ["code", *OCCUPATIONS]
+    assert frame["code"].tolist() == ["01900", "01901"]
+    assert frame.iloc[1, 1:].tolist() == pytest.approx([2, 3, 2.5, 1.5, 0.8, 0.2])
+    frame.to_csv(path, index=False)
+    assert read_occupations(path).loc["01901", "cadres"] == 2
+
+
+def test_I9_jobs_without_occupations_have_none(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv([{k: v for k, v in row.items() if k[0] != "C" or k == "CODGEO"}
+                             for row in jobs()]))  # fmt: skip
+    with pytest.raises(InputError, match=r"Columns missing: .*c40_actocc1564_cs1"):
+        employment.read_occupations(path, CODES)
+
+
+def test_I7_a_negative_number_of_people_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(as_csv([jobs()[0], jobs()[1] | {"C19_ACTOCC1564_CS3": -1}]))
+    with pytest.raises(InputError, match="row 3, column “C19_ACTOCC1564_CS3”: “-1”"):
+        employment.read_occupations(path, CODES)
 
 
 def test_I11_jobs_of_other_communes_are_refused(read):

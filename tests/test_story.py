@@ -16,9 +16,9 @@ PACKAGE = Path(planner.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _language _format _html _svg sources territory assumptions "
-    "spreadsheets network travel routes isochrones demand commuting candidates rules coverage "
-    "certificate indicators ledger mobility risk scores followup maps plan compare dossier widgets "
-    "scenarios cli"
+    "spreadsheets survey network travel routes isochrones demand commuting candidates rules "
+    "coverage certificate indicators ledger mobility risk scores followup maps plan compare "
+    "dossier widgets scenarios cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500
@@ -173,3 +173,16 @@ def test_every_row_of_the_needs_points_at_tests_that_exist():
         for file, name in pointed:
             text = (Path(__file__).parent / file).read_text(encoding="utf-8")
             assert not name or f"def {name}(" in text
+
+
+def test_every_fault_of_inputs_geometries_and_servers_has_tests_named_after_it():
+    rows = {
+        f"{part}{n}" for part, last in (("I", 13), ("G", 6), ("N", 9)) for n in range(1, last + 1)
+    }
+    named = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef):
+                prefix = re.match(r"test((?:_[A-Z]\d+)+)_", node.name)
+                named |= set(prefix[1].split("_")) if prefix else set()
+    assert rows <= named

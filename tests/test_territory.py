@@ -11,7 +11,8 @@ import pyogrio
 import pytest
 import shapely
 
-from planner import territory
+import planner
+from planner import Scenario, candidates, run, territory
 from planner._errors import InputError, PlannerError
 from planner.territory import _read, _write
 from planner.territory._model import LAYERS, content_digest
@@ -167,13 +168,95 @@ def test_saone_beaujolais():
     assert place.communes["population"].sum() == 45_642
     assert place.communes.area.sum() / 1e6 == pytest.approx(546, abs=1)  # cells, against 538 km²
     assert place.roads_path is None
-    assert place.flows is place.jobs is None
+    assert place.flows is place.jobs is place.occupations is None
     assert "Insee, Filosofi 2019 (Licence Ouverte 2.0)" in place.attribution
     coworkings = place.premises[place.premises["kind"] == "coworking"]
     assert set(coworkings["status"]) == {"existing"}
     note = place.sources.set_index("name")["note"]
     assert "carreaux Insee habités de 1 km" in note["layer-communes"]
     assert "facteur de 0,55 à 1,52" in note["layer-residents"]
+
+
+ROOMS = "id;name;kind;commune;lon;lat;status;source;area_m2;state;accessible;available_year\n"
+
+
+def test_S14_what_is_known_of_rooms_goes_from_the_table_to_sites_costs_and_years(tmp_path):
+    path = tmp_path / "premises.csv"
+    path.write_text(
+        f"{ROOMS}salle;Salle;library;69018;4,575;46,157;projet;mairie;100,5;lourd;oui;3\n"
+        "cave;Cave;bakery;69018;4,575;46,157;projet;mairie;;;non;\n",
+        encoding="utf-8",
+    )
+    place = built("saone-beaujolais", tmp_path / "rooms", premises=path)
+    row = place.premises.loc["salle", ["area_m2", "state", "accessible", "available_year"]]
+    assert row.tolist() == [100.5, "heavy", "yes", 3]
+    assert place.premises.loc["h-69018", ["state", "accessible"]].tolist() == ["", ""]
+    assert np.isnan(place.premises.loc["cave", "area_m2"])
+    sites = candidates.sites(place)
+    assert sites["accessible"][["salle", "cave", "h-69018"]].tolist() == [True, False, True]
+    assert sites.loc["salle", "invest_eur_structuring"] == round(100.5 * 3000 + 15 * 1200)
+    assert sites.loc["h-69018", "invest_eur_structuring"] == 15 * 12 * 550 + 15 * 1200
+    plan = run(place, Scenario(forced=("salle",), structuring_sites=1, mini_sites_max=0))
+    assert plan.sites.loc["salle", "tier"] == "structuring"
+    assert "cave" not in plan.sites.index
+    works = plan.ledger[(plan.ledger["site"] == "salle") & (plan.ledger["account"] == "fit-out")]
+    assert works[["year", "cents"]].to_numpy().tolist() == [[3, 30_150_000]]
+
+
+def test_S14_facts_of_a_room_that_openstreetmap_has_too_are_kept(tmp_path):
+    shop = territory.read("liechtenstein").premises.query("kind == 'bakery'").iloc[[0]]
+    at = shop.to_crs(4326).geometry.iloc[0]
+    path = tmp_path / "premises.csv"
+    commune = shop["commune"].iloc[0]
+    path.write_text(
+        f"{ROOMS}a;A;bakery;{commune};{at.x};{at.y};projet;visite;40;;non;\n", encoding="utf-8"
+    )
+    place = built("liechtenstein", tmp_path / "rooms", premises=path)
+    assert "a" not in place.premises.index
+    assert place.premises.loc[shop.index[0], ["area_m2", "accessible"]].tolist() == [40, "no"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("0;;;", "row 2, column “area_m2”: 0 is outside 1"),
+        ("grand;;;", "row 2, column “area_m2”: “grand” is not a number"),
+        (";lour;;", "premises a, column “state”: “lour” is not known. Did you mean lourd"),
+        (";;peut-être;", "premises a, column “accessible”: “peut-être” is not known"),
+        (";;;2,5", "row 2, column “available_year”: “2,5” is not a whole number"),
+        (";;;0", "row 2, column “available_year”: 0 is outside 1 to 50"),
+    ],
+)
+def test_S14_I7_facts_of_a_room_that_are_none_are_refused_by_row(tmp_path, cells, said):
+    path = tmp_path / "premises.csv"
+    path.write_text(f"{ROOMS}a;A;library;69018;4,575;46,157;;;{cells}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        built("saone-beaujolais", tmp_path / "faulty", premises=path)
+
+
+def test_S14_facts_changed_in_qgis_are_checked(altered):
+    for column, value in (("state", "ruine"), ("accessible", "maybe"), ("area_m2", -5.0),
+                          ("available_year", 1.5)):  # fmt: skip
+        folder = altered("premises", lambda f, c=column, v=value: f.assign(**{c: v}))
+        refused(folder, f"layer premises, column {column}: not ")
+        altered("premises", lambda f, c=column: f.drop(columns=c))
+
+
+def test_occupations_are_kept_with_the_territory_and_faults_refused_by_row(tmp_path):
+    path = tmp_path / "occupations.csv"
+    head = "code;cadres;intermediate;clerks;workers;craft;farmers\n"
+    path.write_text(f"{head}69018;120,5;200;180;90;40;10\n", encoding="utf-8")
+    place = built("saone-beaujolais", tmp_path / "with", occupations=path)
+    assert place.occupations.loc["69018", ["cadres", "farmers"]].tolist() == [120.5, 10]
+    row = place.sources.set_index("name").loc["occupations"]
+    assert (row["file"], row["what"]) == (
+        "inputs/occupations.csv",
+        "Actifs occupés par métier et commune de résidence",
+    )
+    path.write_text(f"{head}69018;120;-1;180;90;40;10\n9018;1;1;1;1;1;1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2, column “intermediate”: -1 is outside") as caught:
+        built("saone-beaujolais", tmp_path / "faulty", occupations=path)
+    assert "row 3, column “code”: 9018 has four digits" in str(caught.value)
 
 
 def test_one_host_to_confirm_at_the_centre_of_each_commune(rebuilt):
@@ -348,6 +431,72 @@ def test_G2_metres_labelled_degrees_and_swapped_axes_are_refused(altered):
 def test_G2_lambert_labelled_wgs84_is_refused(altered):
     wrong = altered("premises", lambda frame: frame.set_crs("EPSG:4326", allow_override=True))
     refused(wrong, "layer premises, column geometry: not finite coordinates")
+
+
+def test_G3_layers_in_different_crs_give_the_same_plan(altered):
+    altered("communes", lambda frame: frame.to_crs("EPSG:4326"))
+    altered("residents", lambda frame: frame.to_crs("EPSG:3035"))
+    folder = altered("premises", lambda frame: frame.to_crs("EPSG:32631"))
+    ours = planner.run(territory.read(folder))
+    theirs = planner.run(territory.read("saone-beaujolais"))
+    assert ours.sites.index.tolist() == theirs.sites.index.tolist()
+    assert ours.indicators == pytest.approx(theirs.indicators, rel=1e-6)
+
+
+with np.errstate(invalid="ignore"):
+    NAN_CORNER = shapely.Polygon([(0, 0), (9, 0), (np.nan, 5), (9, 9)])
+GEOMETRIES = {
+    "bow-tie": ("communes", shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "crosses itself"),
+    "no commune": ("communes", None, "null or empty"),
+    "empty commune": ("communes", shapely.Polygon(), "null or empty"),
+    "a line for a commune": ("communes", shapely.LineString([(0, 0), (1, 1)]), "not a polygon"),
+    "a collection": (
+        "communes",
+        shapely.GeometryCollection([shapely.box(0, 0, 1, 1)]),
+        "not a polygon",
+    ),
+    "no resident": ("residents", None, "null or empty"),
+    "empty resident": ("residents", shapely.Point(), "null or empty"),
+    "a corner that is NaN": (
+        "communes",
+        NAN_CORNER,
+        "not finite",
+    ),
+    "NaN": ("residents", shapely.Point(np.nan, 6_560_000), "null or empty|not finite"),
+    "infinite": ("premises", shapely.Point(np.inf, np.inf), "not finite"),
+    "several points": ("premises", shapely.MultiPoint([(0, 0), (1, 1)]), "not a point"),
+}
+
+
+@pytest.mark.parametrize("case", GEOMETRIES)
+def test_G4_a_geometry_that_is_no_place_is_refused_by_id(altered, case):
+    layer, shape, said = GEOMETRIES[case]
+
+    def spoil(frame):
+        return frame.set_geometry([shape, *frame.geometry[1:]], crs=frame.crs)
+
+    first = pyogrio.read_dataframe(DATA / "saone-beaujolais" / "territory.gpkg", layer=layer)
+    first = first[LAYERS[layer].key][0]
+    with pytest.raises(InputError, match=rf"layer {layer}, column geometry: ({said})[^\n]*{first}"):
+        territory.read(altered(layer, spoil, geometry_type="Unknown"))
+
+
+def test_G4_heights_are_dropped(altered):
+    folder = altered("residents", lambda f: f.set_geometry(f.geometry.force_3d(450.0)))
+    assert territory.read(folder).residents.equals(territory.read("saone-beaujolais").residents)
+
+
+def test_G5_residents_outside_are_listed(altered):
+    def move(frame):
+        frame.loc[0, "geometry"] = shapely.Point(700_000, 6_200_000)
+        frame.loc[1, "commune"] = "69123"
+        return frame
+
+    ids = pyogrio.read_dataframe(DATA / "saone-beaujolais" / "territory.gpkg", layer="residents")
+    far, other = ids["id"][:2]
+    folder = altered("residents", move)
+    refused(folder, f"more than 20 km outside the communes. Are x and y swapped?: {far}.")
+    refused(folder, "in commune 69123, which is not in layer communes", other)
 
 
 CHANGES = {

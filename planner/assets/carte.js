@@ -9,13 +9,16 @@ const carte = (() => {
   const WAYS = [[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, 1], [1, -1], [-1, -1]];
   const NAME_OFFSETS = [0, 20, -20, 32, -32];
 
-  function commune(feature, layer) {
-    layer.bindTooltip(feature.properties.tooltip, { sticky: true });
-    layer.bindPopup(feature.properties.popup, POPUP);
-  }
+  /* Marks told apart from discs without their colour; Folium asks for them as it asks for a disc. */
+  const shaped = (path) => L.CircleMarker.extend({
+    _updatePath() { this._renderer._setPath(this, path(this._point, this._radius)); },
+  });
+  L.Triangle = shaped(({ x, y }, r) => `M${x} ${y - 1.25 * r}l${1.25 * r} ${2.5 * r}h${-2.5 * r}z`);
+  L.Hexagon = shaped(({ x, y }, r) => `M${x - r} ${y}l${r / 2} ${-r}h${r}l${r / 2} ${r}l${-r / 2} ${r}h${-r}z`);
 
-  function residents(feature, layer) {
-    layer.bindTooltip(feature.properties.tooltip);
+  function feature({ properties }, layer) {
+    layer.bindTooltip(properties.tooltip, { sticky: true });
+    if (properties.popup) layer.bindPopup(properties.popup, POPUP);
   }
 
   function addControls(map, fit) {
@@ -132,32 +135,106 @@ const carte = (() => {
     });
   }
 
-  function open(map, layer) {
+  function showPlace(map, group, layer) {
+    map.addLayer(group);
+    if (layer.getBounds) map.fitBounds(layer.getBounds(), { maxZoom: 12, animate: false });
+    else map.setView(layer.getLatLng(), Math.max(map.getZoom(), 12), { animate: false });
     map.getContainer().scrollIntoView({ block: "nearest" });
     layer.openPopup();
   }
 
-  function showCommune(map, communes, layer) {
-    map.addLayer(communes);
-    if (layer.getBounds) map.fitBounds(layer.getBounds(), { maxZoom: 12, animate: false });
-    else map.setView(layer.getLatLng(), 12, { animate: false });
-    open(map, layer);
+  function linkTables(map, { groups, communes, leftOut }, years) {
+    const link = (name, number, show) => {
+      const button = document.querySelector(`[data-${name}="${number}"]`);
+      if (button) button.addEventListener("click", show);
+    };
+    for (const group of groups) {
+      group.eachLayer((marker) => link("site", marker.options.site, () => {
+        years.reveal(marker);
+        showPlace(map, group, marker);
+      }));
+    }
+    for (const [name, group] of [["commune", communes], ["left", leftOut]]) {
+      if (group) group.eachLayer((layer) => link(name, layer.feature.id, () => showPlace(map, group, layer)));
+    }
   }
 
-  function linkTables(map, groups, communes) {
-    for (const group of groups) {
-      group.eachLayer((marker) => {
-        const button = document.querySelector(`[data-site="${marker.options.site}"]`);
-        if (button) button.addEventListener("click", () => {
-          map.addLayer(group).setView(marker.getLatLng(), Math.max(map.getZoom(), 12), { animate: false });
-          open(map, marker);
-        });
-      });
-    }
-    communes.eachLayer((layer) => {
-      const button = document.querySelector(`[data-commune="${layer.feature.id}"]`);
-      if (button) button.addEventListener("click", () => showCommune(map, communes, layer));
+  /* A name as one types it: no accents, no capitals, no hyphens. */
+  function bare(text) {
+    const plain = text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/œ/g, "oe").replace(/æ/g, "ae");
+    return plain.replace(/[^a-z0-9]+/g, " ").trim().replace(/\bst(e?)\b/g, "saint$1");
+  }
+
+  function searchCommunes(map, communes) {
+    const field = document.getElementById("recherche");
+    if (!field) return;
+    const notice = document.getElementById("recherche-avis");
+    const known = [...document.querySelectorAll("#recherche-communes option")];
+    const find = (test) => known.filter((option) => test(bare(option.value), bare(field.value)));
+    const go = () => {
+      notice.textContent = "";
+      if (!field.value.trim()) return;
+      let found = known.filter((option) => option.value === field.value);
+      if (!found.length) found = find((name, asked) => name === asked);
+      if (!found.length) found = find((name, asked) => asked && name.includes(asked));
+      if (found.length === 1) {
+        const number = Number(found[0].dataset.number);
+        showPlace(map, communes, communes.getLayers().find((layer) => layer.feature.id === number));
+      } else if (found.length) {
+        notice.textContent = notice.dataset.several.replace("{names}", () => found.map((option) => option.value).join(", "));
+      } else {
+        notice.textContent = notice.dataset.unknown.replace("{name}", () => field.value);
+      }
+    };
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); go(); } });
+    field.addEventListener("input", ({ inputType }) => {
+      notice.textContent = "";
+      const chosen = !inputType || inputType === "insertReplacementText";
+      if (chosen && known.some((option) => option.value === field.value)) go();
     });
+  }
+
+  /* The sites open in a year, and their reach in place of the zones; the last year is the plan. */
+  function followYears({ groups, zones, reach }, place) {
+    const slider = document.getElementById("annee");
+    if (!slider) return { reveal() {} };
+    const last = Number(slider.max);
+    const marks = groups.map((group) => [group, group.getLayers()]);
+    const whole = zones.map((zone) => [zone, zone.getLayers(), zone.getLayers()[0].feature.properties.sites]);
+    const opens = new Map(marks.flatMap(([, all]) => all.map(({ options }) => [options.site, options.opens || 1])));
+    const lines = [...document.querySelectorAll("#annees li")];
+    const note = document.getElementById("annee-note");
+    const show = () => {
+      const year = Number(slider.value);
+      for (const [group, all] of marks) {
+        for (const mark of all) {
+          if (opens.get(mark.options.site) <= year) group.addLayer(mark);
+          else group.removeLayer(mark);
+        }
+      }
+      for (const [zone, all, sites] of whole) {
+        zone.clearLayers();
+        if (year === last) all.forEach((shape) => zone.addLayer(shape));
+        else reach.eachLayer((shape) => {
+          const { site } = shape.feature.properties;
+          if (!sites.includes(site) || opens.get(site) > year) return;
+          zone.addLayer(L.polygon(shape.getLatLngs(), { ...all[0].options, weight: 1, opacity: 0.6 }));
+        });
+      }
+      lines.forEach((line, n) => { line.hidden = n + 1 !== year; });
+      slider.setAttribute("aria-valuetext", [...lines[year - 1].children].map((part) => part.textContent).join(" : "));
+      note.hidden = year === last;
+      place();
+    };
+    slider.addEventListener("input", show);
+    show();
+    return {
+      reveal({ options: { site } }) {
+        if (opens.get(site) <= Number(slider.value)) return;
+        slider.value = opens.get(site);
+        show();
+      },
+    };
   }
 
   function tellTiles(tiles) {
@@ -169,11 +246,13 @@ const carte = (() => {
     tiles.on("tileload remove", () => { notice.hidden = true; });
   }
 
-  function start({ map, bounds, legend, tiles, reach, communes, groups }) {
+  function start({ map, bounds, legend, ...layers }) {
+    const { tiles, reach, communes, groups } = layers;
     const fit = () => {
       const { x, y } = map.getSize();
       if (Math.min(x, y) > 2 * EDGE) map.fitBounds(bounds, { padding: [EDGE, EDGE], animate: false });
     };
+    const place = () => { partMarks(map, groups); placeNames(map); };
     map.getContainer().setAttribute("role", "region");
     map.getContainer().setAttribute("aria-label", "Carte du réseau de sites");
     document.getElementById("legende").append(legend.getContainer());
@@ -181,18 +260,18 @@ const carte = (() => {
     keepInView(map, fit);
     showReach(map, reach);
     handleFocus(map);
-    linkTables(map, groups, communes);
+    linkTables(map, layers, followYears(layers, place));
+    searchCommunes(map, communes);
     if (tiles) tellTiles(tiles);
-    const place = () => { partMarks(map, groups); placeNames(map); };
     map.on("moveend layeradd layerremove", ({ layer }) => { if (!layer || layer.eachLayer) place(); });
     place();
     carte.show = () => { map.invalidateSize({ pan: false }); fit(); place(); };
     carte.openCommune = (code) => {
       const found = communes.getLayers().find((layer) => plain(layer.feature.properties.code) === String(code));
-      if (found) showCommune(map, communes, found);
+      if (found) showPlace(map, communes, found);
       return Boolean(found);
     };
   }
 
-  return { start, commune, residents, POPUP };
+  return { start, feature, POPUP };
 })();

@@ -237,6 +237,8 @@ def _columns(demand: pd.DataFrame, candidates: gpd.GeoDataFrame, rules: Rules) -
         given = {name, *(f"{name}_{tier}" for tier in TIERS)} & set(candidates)
         if needed and not given:
             yield f"rules ask for {name} of the candidates, which is not given"
+    if any(rules.site_users_min.values()) and "users" not in demand:
+        yield "rules ask for users of the residents, which is not given"
     if rules.commune_share_min > 0 and "commune" not in demand:
         yield "rules ask for commune of the residents, which is not given"
     for column in (f"{name}_{tier}" for name in ("invest_eur", "running_eur") for tier in TIERS):

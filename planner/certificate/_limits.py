@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from planner._tables import listed
 from planner.candidates import TIERS
+from planner.certificate._mass import Masses, users_needed
 from planner.certificate._space import (
     Flags,
     Layer,
@@ -72,7 +73,8 @@ class Limits:
 
         A clique is believed only when every two of its sites are too near one another; and that
         one of some options opens (a commune, then sites and tiers) only when all others together
-        leave that commune below its share.
+        leave that commune below its share. That a site lacks users (a tier, the site, others) is
+        worked out anew.
         """
         space, rules = self.space, self.space.rules
         if kind in {"at_most", "at_least"} and subject and subject[0] in TIERS:
@@ -88,9 +90,16 @@ class Limits:
             return self._commune_row(kind, subject[0])
         if kind == "cover" and subject:
             return self._cover(subject[0], subject[1:])
+        if kind == "critical_mass" and subject:
+            return self.masses.row(subject[0], subject[1:], self._by_text)
         if kind.startswith(_SPACING):
             return self._clique(kind.removeprefix(_SPACING), subject)
         return None
+
+    @cached_property
+    def masses(self) -> Masses:
+        """Who goes where."""
+        return Masses(self.space)
 
     def _commune_row(self, kind: str, code: str) -> tuple[Longs, int] | None:
         limit = getattr(self.space.rules, _COMMUNES[kind])
@@ -171,6 +180,7 @@ def broken(tier: pd.Series, limits: Limits, opened: Flags) -> list[str]:
         *_money(limits, opened),
         *_spacing(limits, opened),
         *_uncovered(limits.space, opened),
+        *(limits.masses.short(opened) if users_needed(limits.space.rules) else ()),
     ]
 
 

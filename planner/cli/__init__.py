@@ -1,10 +1,11 @@
-"""The command line: `planner plan`, `fetch`, `build`, `follow`."""
+"""The command line: `planner plan`, `fetch`, `build`, `check`, `follow`."""
 
 import sys
 
 import typer
 
 from planner._errors import PlannerError
+from planner.cli._check import check
 from planner.cli._console import EXIT_INTERRUPTED, refuse
 from planner.cli._plan import follow, plan
 from planner.cli._territory import build, fetch
@@ -23,7 +24,7 @@ def _root() -> None:
     """Planifie un réseau de tiers-lieux ruraux."""
 
 
-for _command in (plan, follow, build, fetch):
+for _command in (plan, follow, build, fetch, check):
     app.command()(_command)
 
 

@@ -1,5 +1,6 @@
 """`planner plan` and `planner follow`: a plan, and what became of it."""
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +44,10 @@ def plan(
         Path | None,
         typer.Option(help="CSV d'un atelier : groupe, critere, contre, importance (1 à 9)."),
     ] = None,
+    survey: Annotated[
+        Path | None,
+        typer.Option(help="Enquête, CSV ou XLSX : commune, interet (oui, peut-être, non), jours."),
+    ] = None,
     study: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,7 +90,7 @@ def plan(
         logo=dossiers.read_logo(logo) if logo else None,
         date=date.date() if date else None,
     )
-    changed = _changes(assumptions, weights)
+    changed = _changes(assumptions, weights, survey)
     asked = changed(scenarios.read_scenario(scenario) if scenario else scenarios.Scenario())
     asked = scenarios.with_studies(asked, study) if study else asked
     others = [changed(scenarios.read_scenario(path)) for path in compare or []]
@@ -109,8 +114,10 @@ def plan(
         raise typer.Exit(EXIT_NOT_PROVEN)
 
 
-def _changes(assumptions: Path | None, weights: Path | None) -> "Callable[[Scenario], Scenario]":
-    """Return what the files of figures and of a workshop change in each scenario."""
+def _changes(
+    assumptions: Path | None, weights: Path | None, survey: Path | None
+) -> "Callable[[Scenario], Scenario]":
+    """Return what the files of figures, a workshop and a survey change in each scenario."""
     from planner import scenarios
 
     figures: Mapping[str, float] = {}
@@ -124,7 +131,16 @@ def _changes(assumptions: Path | None, weights: Path | None) -> "Callable[[Scena
 
         judged = _judged(read_judgements(weights))
 
+    told = None
+    if survey:
+        from planner.survey import read_survey
+
+        told = read_survey(survey)
+        _say_days(told.days_a_week)
+
     def changed(scenario: "Scenario") -> "Scenario":
+        if told:
+            scenario = scenarios.with_survey(scenario, told)
         if assumptions:
             scenario = scenarios.with_assumptions(scenario, figures, path=assumptions)
         return scenarios.with_weights(scenario, judged) if judged else scenario
@@ -174,6 +190,18 @@ def follow(
         screen.print(f"{key} = {_format.number(value, decimals=4)}")
     if out:
         screen.print(f"Hypothèses : {plain(write_assumptions(out, scenario.changes | changes))}")
+
+
+def _say_days(days_a_week: float) -> None:
+    """Say how many days those interested would come: more than what people then do."""
+    from planner import _format
+
+    if not math.isnan(days_a_week):
+        said = _format.number(days_a_week, decimals=1)
+        console(stderr=True).print(
+            f"Enquête : les intéressés annoncent {said} jours par semaine ; le plan garde ceux de "
+            "user_days_a_week, que le scénario peut changer."
+        )
 
 
 def _judged(weights: "Weights") -> "Weights":

@@ -23,6 +23,7 @@ STAGES = {
     "minutes": "Temps de trajet",
     "optimum": "Choix des sites",
     "certificate": "Vérification",
+    "mass": "Sans masse critique",
     "isochrones": "Isochrones",
     "indicators": "Couverture",
     "ranges": "Autres vitesses",
@@ -69,12 +70,19 @@ def _sites_table(result: "Plan") -> Table:
     for heading in ("Niveau", "Site", "Commune"):
         sites.add_column(heading)
     sites.add_column(f"Habitants à {_format.minutes(result.scenario.mesh_min)}", justify="right")
+    sites.add_column("Usagers attendus", justify="right")
+    sites.add_column("Masse critique")
     order = list(TIERS)
     for _, site in sorted(
         result.sites.iterrows(), key=lambda item: (order.index(item[1]["tier"]), item[0])
     ):
         row = (TIERS[site["tier"]].one, site["name"], site["commune_name"])
-        sites.add_row(*map(plain, row), _format.headcount(site["residents_mesh"]))
+        sites.add_row(
+            *map(plain, row),
+            _format.headcount(site["residents_mesh"]),
+            _format.number(site["users"], decimals=1),
+            "oui" if site["critical_mass"] else "non",
+        )
     return sites
 
 
@@ -84,9 +92,7 @@ def _demand_table(result: "Plan") -> Table:
     from planner.demand import LEVELS, per_1000
 
     figures, told = result.indicators, result.scenario.figures
-    low, high = (
-        _format.number(told[f"observed_users_{end}"], decimals=1) for end in ("low", "high")
-    )
+    low, high = (_observed(told[f"observed_users_{end}"]) for end in ("low", "high"))
     shown = Table(title="Usagers attendus (hypothèses)")
     for heading in ("Demande", "À la porte", "Dans ce réseau", "Pour 1 000 habitants"):
         shown.add_column(heading, justify="left" if heading == "Demande" else "right")
@@ -99,6 +105,15 @@ def _demand_table(result: "Plan") -> Table:
         )  # fmt: skip
     shown.caption = f"Lieux ruraux observés : {low} à {high} pour 1 000 habitants"
     return shown
+
+
+def _observed(per_1000: float) -> str:
+    """Return an end of the observed band, with the place that it was seen at."""
+    from planner import _format
+    from planner.demand import observed_at
+
+    place = observed_at(per_1000)
+    return _format.number(per_1000, decimals=1) + (f" ({place})" if place else "")
 
 
 def _print_study(screen: Console, name: str, study: "StudyTable", folder: Path) -> None:

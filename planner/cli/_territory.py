@@ -18,6 +18,9 @@ _SOURCES = {
     "third-places": "Tiers-lieux",
     "france-services": "France services",
     "centres": "Centres des communes",
+    "sirene": "Établissements (Sirene)",
+    "sirene-units": "Unités légales (Sirene)",
+    "sirene-places": "Positions (Sirene)",
     "mobpro": "Trajets vers le travail",
     "jobs": "Emplois",
     "osm": "OpenStreetMap",
@@ -39,10 +42,16 @@ def build(
     ] = None,
     residents: Annotated[Path | None, typer.Option(help="CSV des carreaux habités.")] = None,
     premises: Annotated[Path | None, typer.Option(help="CSV des lieux.")] = None,
+    establishments: Annotated[
+        Path | None, typer.Option(help="CSV : coopératives et associations.")
+    ] = None,
     flows: Annotated[
         Path | None, typer.Option(help="CSV : actifs par commune de résidence et de travail.")
     ] = None,
     jobs: Annotated[Path | None, typer.Option(help="CSV : emplois par commune.")] = None,
+    occupations: Annotated[
+        Path | None, typer.Option(help="CSV : actifs occupés par métier et commune.")
+    ] = None,
     sources: Annotated[
         Path | None,
         typer.Option(help="CSV du registre : éditeur, licence, date de chaque fichier."),
@@ -63,8 +72,10 @@ def build(
         contours=contours,
         residents=residents,
         premises=premises,
+        establishments=establishments,
         flows=flows,
         jobs=jobs,
+        occupations=occupations,
         sources=sources,
         overwrite=overwrite,
     )

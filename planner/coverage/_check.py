@@ -121,6 +121,8 @@ def _people(demand: pd.DataFrame, rules: Rules) -> Iterator[str]:
                 f"{name}: every demand point needs a number of people, 0 or more, and no more than "
                 f"{_MOST_PEOPLE:,} in all"
             )
+    if any(rules.site_users_min.values()) and "users" not in demand:
+        yield "site_users_min: the demand points have no column users"
     if rules.commune_share_min > 0 and "commune" not in demand:
         yield "commune_share_min: the demand points have no column commune"
 

@@ -6,7 +6,7 @@ itself a small optimum: the cheapest plan without the budget, the fairest withou
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,14 @@ from planner.candidates import TIERS
 from planner.coverage._goals import Goal, Part
 from planner.coverage._layers import Floats
 from planner.coverage._master import Found, maximise
-from planner.coverage._space import Rule, Space
+from planner.coverage._space import MASS, Rule, Space
 from planner.coverage._stages import Question
-from planner.rules import RESIDENT_UNIT
+from planner.rules import RESIDENT_UNIT, USER_UNIT
 
 if TYPE_CHECKING:
     from planner.coverage._network import Case
 
+_STEP = 0.002  # of the users needed, to which the least change is looked for
 _MORE_S = 20.0  # for explaining, beyond the time of the plan
 
 
@@ -118,6 +119,7 @@ class _Doctor:
         space = self.case.space
         names = {rule.kind for rule in space.rules} | {floor.rule.kind for floor in space.floors}
         names |= {held.goal.name for held in self.case.held}
+        names |= set() if space.mass is None else {MASS}
         return bool(names & set(kind.kinds))
 
     def _possible(self, without: tuple[str, ...]) -> bool:
@@ -156,6 +158,8 @@ class _Doctor:
                     f"{rules.mesh_min:g} minutes", self._most_covered)  # fmt: skip
         yield _Kind(tuple(f"spacing_{tier}" for tier in TIERS), "minutes between sites of a tier",
                     self._nearest)  # fmt: skip
+        yield _Kind((MASS,), f"{_masses(rules.site_users_min)} users at each new site",
+                    self._fullest)  # fmt: skip
         yield _Kind(("at_most",), f"at most {_numbers(rules.at_most)} sites",
                     lambda _: self._number("at_most"))  # fmt: skip
         yield _Kind(("at_least",), f"at least {_numbers(rules.at_least)} sites",
@@ -252,6 +256,26 @@ class _Doctor:
         ]
         return f"let sites stand nearer (one such plan: {listed(broken)})"
 
+    def _fullest(self, left: Space) -> str | None:
+        """Return the largest share of the users needed that leaves a plan, and the emptiest site.
+
+        Where a plan is found, all its sites have the share of its emptiest one.
+        """
+        mass, nothing = self.case.space.mass, Goal("nothing", 1.0, options=np.zeros(left.options))
+        found = self._asked(left, nothing)
+        if mass is None or found is None:
+            return None
+        high, (low, site) = 1.0, mass.emptiest(found.opened)
+        while high - low > _STEP:
+            middle = (low + high) / 2
+            found = self._asked(replace(left, mass=mass.times(middle)), nothing)
+            if found is None:
+                high = middle
+            else:
+                low, site = max(mass.emptiest(found.opened), (middle, ""))
+        users = {tier: low * need * USER_UNIT for tier, need in mass.needs.items()}
+        return f"ask for {_masses(users)} users or fewer ({site} then has fewest)"
+
     def _open(self, found: Found) -> set[str]:
         ids = self.case.candidates.index[self.case.space.site[found.opened > 0]]
         return set(map(str, ids))
@@ -293,6 +317,12 @@ def _without_number(space: Space, number: Rule) -> Space:
 def _rounded_down(share: float) -> float:
     """Return a share in whole ten-thousandths, which is never more than it is."""
     return float(np.floor(share * 1e4 + 1e-6)) / 1e4
+
+
+def _masses(users: Mapping[str, float]) -> str:
+    """Return users by tier, rounded down to hundredths."""
+    shown = {tier: np.floor(number * 100 + 1e-6) / 100 for tier, number in users.items()}
+    return ", ".join(f"{number:g} {tier}" for tier, number in shown.items())
 
 
 def _percent(share: float) -> str:

@@ -10,7 +10,7 @@ from planner.candidates import TIERS
 from planner.coverage._layers import Floats, Longs, Rows
 from planner.coverage._master import Prices
 from planner.coverage._seats import rows_of
-from planner.coverage._space import Space
+from planner.coverage._space import MASS, Space
 from planner.coverage._stages import Reached
 from planner.rules import Hints
 
@@ -88,9 +88,15 @@ def _by_point(layer: object, price: Floats) -> Floats:
 def _covers(
     space: Space, sites: pd.Index, prices: Prices
 ) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Return the price of what floors imply: by commune, then sites and tiers; one opens."""
+    """Return the price of what rules imply.
+
+    Of floors: by commune, then sites and tiers, of which one opens. Of critical mass: by tier, then
+    the site, then those that leave it short.
+    """
     return {
-        ("cover", (*rule.subject, *_names(space, sites, options))): -abs(price)
+        (rule.kind, rule.subject)
+        if rule.kind == MASS
+        else ("cover", (*rule.subject, *_names(space, sites, options))): price
         for rule, options, price in prices.covers
     }
 

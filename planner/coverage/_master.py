@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from planner._errors import Infeasible, TimeLimit
 from planner.coverage._goals import Goal, Held, Part, part_of, worths
 from planner.coverage._highs import Answer, Program
+from planner.coverage._implied import covers, masses
 from planner.coverage._layers import Floats, Rows, Total
 from planner.coverage._relaxation import Plane, Pool, Prices, Relaxation
 from planner.coverage._space import BlockFloor, Rule, Space
@@ -29,7 +30,6 @@ _SMALL = 1e-7  # of a block's worth: a plane that says no more is not added
 _MOST_ROUNDS = 400
 _LAG = 0.5
 _FADING, _FADED = 4, 2e-4  # rounds in which planes of seats must lower the bound by a share
-_COVER = 0.01  # by how much a cover must be broken to be worth a row
 _ALMOST = 0.9  # of a unit: plans differ by whole units
 
 
@@ -89,7 +89,7 @@ class Master:
         self.width = width + bool(goal.least)
         self.best: tuple[float, Floats] | None = None
         self.least = -np.inf  # only plans worth more are looked for
-        self.implied: list[tuple[Floats, float, float]] = []  # rows that floors imply
+        self.implied: list[tuple[Floats, float, float]] = []  # rows that rules imply
         self.implied_by: list[Rule] = []
         self.without: list[Floats] = []  # plans that are ruled out
 
@@ -253,7 +253,7 @@ class Master:
             known += fresh + violated
             planes_at += range(program.rows, program.rows + len(fresh) + len(violated))
             program.add([self.row(*one) for one in fresh + violated])
-            needed = [] if violated else self.covers(here)
+            needed = [] if violated else [*covers(self, here), *masses(self, here)]
             implied_at += range(program.rows, program.rows + len(needed))
             program.add(needed)
             if not (violated or needed) or self.left() <= 0 or self._fades(bounds):
@@ -267,35 +267,6 @@ class Master:
         if len(bounds) <= _FADING or not has_seats(self):
             return False
         return bounds[-1 - _FADING] - bounds[-1] <= _FADED * abs(bounds[-1])
-
-    def covers(self, opened: Floats) -> list[tuple[Floats, float, float]]:
-        """Return rows that floors imply: of the options that some set leaves short, one opens.
-
-        Whatever options together leave a block below its floor, another must open: the cover
-        inequality of knapsacks (Balas 1975), for coverage. The set is grown greedily from the
-        options most open.
-        """
-        rows = []
-        for floor in self.floors:
-            block = self.space.block_of(floor.layer, floor.block)
-            if block is None:
-                continue
-            served, weight, options = block
-            covered = np.zeros(weight.size, np.bool_)
-            outside = []
-            for k in np.argsort(-opened[options], kind="stable"):
-                both = covered | served[:, k]
-                if weight[both].sum() < floor.value - _SMALL:
-                    covered = both
-                else:
-                    outside.append(options[k])
-            if opened[outside].sum() < 1.0 - _COVER:
-                row = np.zeros(self.width)
-                row[outside] = 1.0
-                rows.append((row, 1.0, np.inf))
-                self.implied_by.append(floor.rule)
-        self.implied += rows
-        return rows
 
     # Whole openings
 
@@ -312,6 +283,8 @@ class Master:
             unit = self.space.layers[floor.layer].unit
             if worth[floor.layer][floor.block] < floor.value - unit / 4:
                 return False
+        if self.space.mass is not None and self.space.mass.short(opened).size:
+            return False
         for one in self.held:
             if one.goal.value(opened, worth) < one.value - one.goal.unit / 4:
                 return False

@@ -61,7 +61,7 @@ class Prices:
     seats
         By layer whose seats are limited, the price of a seat at each option (0-1).
     covers
-        Of the rows that floors imply: the floor, the options of which one opens, the price.
+        Of the rows that rules imply: the rule, the options of the row, the price.
     """
 
     rules: Floats
@@ -88,7 +88,7 @@ class Relaxation:
     known
         The planes, in the order of their rows.
     places
-        Rows of the planes, and of what floors imply.
+        Rows of the planes, and of what rules imply.
     """
 
     master: "Master"
@@ -162,7 +162,9 @@ class Relaxation:
         seats = {name: price for name, price in seats.items() if price.any()}
         covers = tuple(
             (by, np.flatnonzero(row[: master.space.options]), float(price))
-            for by, (row, *_), price in zip(master.implied_by, master.implied, implied, strict=True)
+            for by, (row, *_), price in zip(
+                master.implied_by, master.implied, implied, strict=False
+            )  # the tree may have learnt more
             if price
         )
         return Prices(rules, floors, held, least, rows, must, point, seats, covers)

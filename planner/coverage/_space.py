@@ -35,11 +35,13 @@ from planner.coverage._layers import (
     cover_rows,
     gain_rows,
 )
+from planner.coverage._mass import Mass, mass_of
 from planner.coverage._seats import seat_rows
 from planner.rules import RESIDENT_UNIT, USER_UNIT, Rules
 from planner.travel import BOUNDARY_MIN, TravelTimes
 
 MINUTES_UNIT = 0.1  # resident-minutes
+MASS = "critical_mass"  # the kind of its rules
 _BACKUP_STEPS = 100  # a backup weight counts in whole hundredths
 
 
@@ -83,6 +85,8 @@ class Space:
         Names of the blocks: commune codes.
     people
         Residents of each block.
+    mass
+        The users that new sites need; None where they need none.
     """
 
     site: Longs
@@ -98,6 +102,7 @@ class Space:
     floors: tuple[BlockFloor, ...]
     blocks: tuple[str, ...]
     people: Floats
+    mass: Mass | None = None
 
     @property
     def options(self) -> int:
@@ -114,6 +119,7 @@ class Space:
             upper=self.upper[kept],
             rules=tuple(rule for rule in self.rules if rule.kind not in kinds),
             floors=tuple(floor for floor in self.floors if floor.rule.kind not in kinds),
+            mass=None if MASS in kinds else self.mass,
         )
 
     def with_row(self, rule: Rule, row: Floats, lower: float, upper: float) -> "Space":
@@ -199,6 +205,7 @@ def build(
         floors=tuple(_equity(people, names, rules)),
         blocks=names,
         people=people,
+        mass=_mass(minutes, demand, options, rules=rules),
     )
 
 
@@ -387,6 +394,23 @@ def _layers(
         seats = _seats(options) if rules.seats else None
         layers["users"] = users if seats is None else seat_rows(users, seats)
     return layers
+
+
+def _mass(
+    minutes: TravelTimes, demand: pd.DataFrame, options: _Options, *, rules: Rules
+) -> Mass | None:
+    if not any(rules.site_users_min.values()):
+        return None
+    every = np.arange(len(options.candidates))
+    return mass_of(
+        sp.csr_array(minutes.minutes[:, every]),
+        user_gains(minutes, demand["users"], every, rules=rules),
+        site=options.site,
+        tier=options.tier,
+        new=options.new,
+        names=list(map(str, options.candidates.index)),
+        least=rules.site_users_min,
+    )
 
 
 def _seats(options: _Options) -> Floats:

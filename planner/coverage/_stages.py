@@ -105,7 +105,8 @@ class Reached:
     interrupted: bool
 
 
-_TELLING = frozenset({"users", "minutes"})  # goals that hardly two plans reach alike
+# Goals that hardly two plans reach alike; with critical mass it takes too long to show.
+_TELLING = frozenset({"users", "minutes"})
 SMALLER = frozenset({"cost", "sites", "ids", "minutes", "worst"})
 
 
@@ -163,7 +164,8 @@ def lexicographic(
                 )  # fmt: skip
                 opened, limits, interrupted = one.opened, one.limits, one.interrupted
                 plans = [opened]
-                if one.proven and goal.name in _TELLING and goal is not goals[-1]:
+                telling = goal.name in _TELLING and goal is not goals[-1]
+                if one.proven and telling and question.space.mass is None:
                     alone = is_alone(
                         question.space, goal, opened, pool=question.pool,
                         deadline=question.deadline, held=kept, limits=limits,

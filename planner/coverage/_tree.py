@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.coverage._implied import masses
 from planner.coverage._layers import Floats
 from planner.coverage._swaps import swap
 
@@ -175,11 +176,13 @@ class Tree:
             here = np.rint(opened) if whole else opened
             if whole:
                 master.offer(here)
+                self._fill(here)
             if bound < master.enough(self.gap):
                 self._closed = max(self._closed, bound)
                 return None
-            fresh = master.learn(here, answer.x)
-            self.program.add([master.row(*one) for one in fresh])
+            fresh = [master.row(*one) for one in master.learn(here, answer.x)]
+            fresh += masses(master, here)
+            self.program.add(fresh)
             if whole and (not fresh or here.tobytes() in self._met):
                 self.program.add([all_but(here, master.width)])  # it is valued: look elsewhere
             elif not fresh:
@@ -193,6 +196,14 @@ class Tree:
             node.low, node.high, answer.bound, price=reduced[: self.options], opened=opened
         )
         return Solved(bound, opened, low, high)
+
+    def _fill(self, opened: Floats) -> None:
+        """Offer a plan without the sites that have too few users."""
+        space = self.master.space
+        if space.mass is not None:
+            plan = space.mass.filled(opened, space.matrix, space.lower)
+            if plan is not None:
+                self.master.offer(plan)
 
     def _fixed(
         self, low: Floats, high: Floats, bound: float, *, price: Floats, opened: Floats

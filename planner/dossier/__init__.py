@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from planner.dossier._brand import Brand, contrast_with_white, read_logo
 from planner.dossier._geopackage import geopackage
 from planner.dossier._page import page
+from planner.dossier._paper import communes_pdf, map_pdf
 from planner.dossier._sheets import workbook
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from planner.plan import Plan
 
-FILES = ("dossier.html", "tableaux.xlsx", "reseau.gpkg")
+FILES = ("dossier.html", "carte-a3.pdf", "communes-a4.pdf", "tableaux.xlsx", "reseau.gpkg")
 """What :func:`files` gives, by name."""
 
 
@@ -44,6 +45,8 @@ def files(
     brand = brand or Brand()
     contents = (
         page(plan, compared=compared, brand=brand).encode(),
+        map_pdf(plan, brand=brand),
+        communes_pdf(plan, brand=brand),
         workbook(plan, brand=brand),
         geopackage(plan),
     )
@@ -53,9 +56,11 @@ def files(
 __all__ = [
     "FILES",
     "Brand",
+    "communes_pdf",
     "contrast_with_white",
     "files",
     "geopackage",
+    "map_pdf",
     "page",
     "read_logo",
     "workbook",

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
@@ -10,9 +11,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import shapely
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
@@ -32,6 +35,7 @@ CHANGE_BOUNDS = (-5.0, -1.0, 1.0, 5.0)
 CHANGE_COLOURS = ("#01665e", "#5ab4ac", "#f0f0ee", "#d8b365", "#8c510a")
 """BrBG of ColorBrewer: much nearer, nearer, alike, farther, much farther."""
 _ALIKE = 2
+_SPACES = re.compile(r"[\t\n\r\f\v\u2028\u2029 ]+")  # no-break spaces stay
 
 STYLE: Any = {  # Matplotlib types each key apart
     "font.family": "DejaVu Sans",
@@ -111,7 +115,7 @@ def bars(
                 ha="left" if value >= 0 else "right",
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=0.9)
-        axes.set_yticks(at, list(labels))
+        axes.set_yticks(at, [drawable(text) for text in labels])
         axes.set_xticks([])
         axes.margins(x=0.22)
         return svg(figure, key=key, label=label)
@@ -139,7 +143,7 @@ def tornado(table: pd.DataFrame, *, label: str) -> Fragment:
                     number(x), (x, y), xytext=(side, 0), textcoords="offset points",
                     va="center", ha=where, fontsize=8, color=MUTED,
                 )  # fmt: skip
-        axes.set_yticks(at, [_short(text) for text in table["label"]], fontsize=8)
+        axes.set_yticks(at, [drawable(text, longest=62) for text in table["label"]], fontsize=8)
         axes.set_xticks([])
         axes.margins(x=0.2)
         return svg(figure, key="tornado", label=label)
@@ -199,7 +203,7 @@ def change(table: gpd.GeoDataFrame, *, key: str, label: str) -> Fragment:
         for shape, value in zip(lean, table["change_min"], strict=True):
             colour = "#ffffff" if np.isnan(value) else CHANGE_COLOURS[change_class(value)]
             axes.add_patch(
-                PathPatch(_outline(shape), facecolor=colour, edgecolor="#46505e", lw=0.7)
+                PathPatch(compound(shape), facecolor=colour, edgecolor="#46505e", lw=0.7)
             )
         for point, value in zip(shapely.point_on_surface(lean), table["change_min"], strict=True):
             if change_class(0.0 if np.isnan(value) else value) != _ALIKE:
@@ -259,8 +263,14 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _outline(shape: shapely.Geometry) -> Outline:
-    """Return polygons as one path, holes and all."""
+def compound(shape: shapely.Geometry) -> Outline:
+    """Return polygons as one path, holes and all.
+
+    Parameters
+    ----------
+    shape
+        A polygon or several.
+    """
     rings = [
         np.asarray(ring.coords)
         for part in shapely.get_parts(shape)
@@ -269,5 +279,30 @@ def _outline(shape: shapely.Geometry) -> Outline:
     return Outline.make_compound_path(*(Outline(ring[:, :2], closed=True) for ring in rings))
 
 
-def _short(text: str, *, longest: int = 62) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+def drawable(text: str, *, longest: int = 300) -> str:
+    r"""Return a text that the font can draw: on one line, unknown characters as `?`, not too long.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    longest
+        Characters kept before an ellipsis.
+
+    Examples
+    --------
+    >>> drawable("Café\t$x$ \N{CJK UNIFIED IDEOGRAPH-4E00}"), drawable("abcdef", longest=4)
+    ('Café $x$ ?', 'abc…')
+    """
+    known = _glyphs()
+    spaced = "".join(c if c.isprintable() or c.isspace() else "" for c in text)
+    kept = "".join(c if c == " " or ord(c) in known else "?" for c in _SPACES.sub(" ", spaced))
+    kept = kept.strip()
+    return kept if len(kept) <= longest else f"{kept[: longest - 1].rstrip()}…"
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Return the characters that the font of the charts has."""
+    font = FT2Font(font_manager.findfont(STYLE["font.family"]))
+    return frozenset(font.get_charmap())

@@ -202,21 +202,54 @@ def _sites(sites: gpd.GeoDataFrame) -> Fragment:
     return _table.table(head, body, worded=(True, True, True, True))
 
 
-def _ways(plan: "Plan", code: str) -> Fragment:
-    """Return the sites that most of the commune's residents go to, and how far they are."""
+def nearest(plan: "Plan", code: str) -> pd.DataFrame:
+    """Return the sites that most residents of a commune are nearest to.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    code
+        Of the commune.
+
+    Returns
+    -------
+    DataFrame
+        Index site id, most residents first, a few at most; residents, minutes (their mean).
+    """
     here = plan.people[(plan.people["commune"] == code) & (plan.people["residents"] > 0)]
     reached = here[here["site"] != ""]
-    if reached.empty:
-        return tag("p", say("Aucun site du réseau n’est à portée de ses habitants."))
     weight = reached["residents"]
-    by_site = pd.DataFrame(
+    found = pd.DataFrame(
         {
             "residents": weight.groupby(reached["site"]).sum(),
             "minutes": (weight * reached["minutes"]).groupby(reached["site"]).sum(),
         }
     )
-    by_site["minutes"] /= by_site["residents"]
-    order = by_site.sort_values("residents", ascending=False, kind="stable").head(_NEAREST)
+    found["minutes"] /= found["residents"]
+    return found.sort_values("residents", ascending=False, kind="stable").head(_NEAREST)
+
+
+def paid(plan: "Plan", code: str) -> tuple[float, float]:
+    """Return what a commune pays over the years of a plan, and the EPCI for its sites, in euros.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    code
+        Of the commune.
+    """
+    lines = plan.ledger[plan.ledger["commune"] == code]
+    by = lines.groupby("payer")["cents"].sum() / _CENTS
+    return float(by.get("commune", 0.0)), float(by.get("epci", 0.0))
+
+
+def _ways(plan: "Plan", code: str) -> Fragment:
+    """Return the sites that most of the commune's residents go to, and how far they are."""
+    found = nearest(plan, code)
+    if found.empty:
+        return tag("p", say("Aucun site du réseau n’est à portée de ses habitants."))
     body = [
         [
             str(plan.sites.loc[site, "name"]),
@@ -224,11 +257,12 @@ def _ways(plan: "Plan", code: str) -> Fragment:
             headcount(row["residents"]),
             minutes(round(row["minutes"], 1)),
         ]
-        for site, row in order.iterrows()
+        for site, row in found.iterrows()
     ]
     head = [
         say("Site le plus proche"), say("Commune"), say("Habitants"), say("Minutes en moyenne"),
     ]  # fmt: skip
+    here = plan.people[plan.people["commune"] == code]
     outside = float(here.loc[~here["inside"], "residents"].sum())
     left = say("Habitants à plus de {time} de tout site : {count}").format(
         time=minutes(plan.scenario.mesh_min), count=headcount(outside)
@@ -237,14 +271,11 @@ def _ways(plan: "Plan", code: str) -> Fragment:
 
 
 def _money(plan: "Plan", code: str) -> Fragment:
-    lines = plan.ledger[plan.ledger["commune"] == code]
-    paid = lines.groupby("payer")["cents"].sum() / _CENTS
-    own = float(paid.get("commune", 0.0))
+    own, run = paid(plan, code)
     years = plan.scenario.years
     told = say(
         "Investissement sur {years} ans : {own}. Fonctionnement à la charge de la commune : 0 €."
     ).format(years=number(years), own=euros(own))
-    run = float(paid.get("epci", 0.0))
     more = say("L’EPCI porte {run} pour ses sites sur la même durée.").format(run=euros(run))
     return join([tag("p", told), *([tag("p", more)] if run else [])])
 

@@ -71,12 +71,9 @@ def _layers(plan: "Plan") -> "dict[str, gpd.GeoDataFrame]":
     if plan.roads is not None and len(plan.roads):
         layers["routes"] = plan.roads.rename(columns={"highway": "classe"})
     doubt = say("temps estimés") if plan.estimated else say("temps par la route")
-    return {
-        name: frame.assign(temps=doubt)
-        if name in ("communes", "isochrones", "habitants")
-        else frame
-        for name, frame in layers.items()
-    }
+    for name in ("communes", "isochrones", "habitants"):
+        layers[name] = layers[name].assign(temps=doubt)
+    return {name: _whole(frame) for name, frame in layers.items()}
 
 
 def _whole(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

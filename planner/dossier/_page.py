@@ -107,7 +107,8 @@ def _badges(plan: "Plan") -> list[Fragment]:
 
 
 def _map(chart: Pieces) -> Fragment:
-    side = tag("aside", tag("h3", say("Légende"), id="titre-legende"), chart.legend, *chart.tables)
+    title = tag("h3", say("Légende"), id="titre-legende")
+    side = tag("aside", chart.search, chart.years, title, chart.legend, *chart.tables)
     return tag("div", tag("div", chart.element, class_="cadre"), side, class_="carte-dossier")
 
 

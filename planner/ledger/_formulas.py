@@ -12,7 +12,7 @@ the other presences by the half-day. At most an occupancy :math:`o` of the seats
 ============  =====================================  ==========================================
 account       structuring, corpoworking              mini
 ============  =====================================  ==========================================
-fit-out       area × fit-out (light; medium if new)  0
+fit-out       area × fit-out (see below)             0
 equipment     seats × furniture and IT               seats × equipment + equipment of the place
 animation     FTE × pay of one                       0
 paid users    hours × weeks × pay of an hour         0
@@ -21,6 +21,13 @@ fees to hosts 0                                      12 × fee + share of the re
 rent          area × rent, where rented              the same
 coordination  FTE × pay of one, for the network
 ============  =====================================  ==========================================
+
+Fit-out is light in a structuring site and medium in a corpoworking site, unless the state of the
+room is known; where its area is, no more is fitted out.
+
+Where a site comes with an investment or a running cost of its own, that is all it costs: the first
+is one line, of the fit-out, or of the equipment of a mini-cowork; the second is the account running
+costs, in the place of all others, the host's and the paid users' too.
 
 Without VAT, at constant prices. The figures may be numbers, or columns of drawn ones: the ledger
 and the risk read the same formulas.
@@ -35,20 +42,22 @@ from numpy.typing import NDArray
 
 from planner._errors import InputError
 from planner._tables import listed
-from planner.candidates import SHOPS, TIERS
+from planner.candidates import FIT_OUT, SHOPS, TIERS
 from planner.demand import WORKING_DAYS_A_WEEK
 
 Floats = NDArray[np.float64]
 Figures = Mapping[str, float] | Mapping[str, Floats] | Mapping[str, float | Floats]
 INVESTMENT = ("fit-out", "equipment")
-RUNNING = ("animation", "fees to hosts", "fluids", "paid users", "rent")
+RUNNING = ("animation", "fees to hosts", "fluids", "paid users", "rent", "running costs")
 MONTHS, WEEKS = 12, 52
 STATUSES = ("existing", "forced", "candidate")
+_MOST_EUR = 10**11  # that a site costs
 _MOST_SEATS, _MOST_USERS = 10_000, 10_000_000  # of a site; so that cents stay whole numbers
 _LEAST_DAYS = 1e-9  # a week; so that nobody's presence divides by nothing
 
 USED = (
     "seat_m2", "mini_seat_m2", "occupancy", "fit_out_eur_m2", "new_fit_out_eur_m2",
+    "heavy_fit_out_eur_m2",
     "seat_equipment_eur", "mini_seat_eur", "mini_place_eur", "mini_fee_eur_month",
     "mini_host_share", "animation_fte", "paid_users_hours_week", "paid_users_eur_hour",
     "fte_eur_year", "coordination_fte", "fluids_eur_m2_year", "rent_eur_m2_year",
@@ -111,12 +120,16 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
         Open sites: index id (text); tier, commune (code), seats, users (once known to all).
         Where given: opening_year (from 1; 1), status (``existing``, which costs no investment,
         ``forced``, or ``candidate``), kind (of premises; a mini-cowork of no kind is in a shop),
-        rented (whether the EPCI pays a rent; False).
+        rented (whether the EPCI pays a rent; False), state (of the room: ``light``, ``medium``,
+        ``heavy`` or ""), area_m2 (of the room; NaN when not known), invest_eur and running_eur (all
+        that the site costs to open, and to run for a year; missing where it follows from the
+        figures).
 
     Returns
     -------
     DataFrame
-        Index id; tier, commune, seats, users, opening_year, existing, shop, rented.
+        Index id; tier, commune, seats, users, opening_year, existing, shop, rented, state, area_m2,
+        invest_eur, running_eur (NaN where they follow from the figures).
 
     Raises
     ------
@@ -138,6 +151,11 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
             "existing": status == "existing",
             "shop": np.isin(_column(sites, "kind", "general").astype(str), sorted(SHOPS)),
             "rented": _column(sites, "rented", default=False),
+            "state": _column(sites, "state", ""),
+            "area_m2": pd.to_numeric(
+                pd.Series(_column(sites, "area_m2", math.nan)), errors="coerce"
+            ).to_numpy(float),
+            **{name: _euros(sites, name) for name in ("invest_eur", "running_eur")},
         },
         index=pd.Index(list(sites.index), dtype=object, name="site"),
     )
@@ -155,6 +173,14 @@ def check_sites(sites: pd.DataFrame) -> pd.DataFrame:
         f"users: a number, 0 to {_MOST_USERS:,}": ~table["users"].between(0, _MOST_USERS),
         "opening_year: a whole number, 1 or more": ~_whole(year, least=1),
         f"status: one of {', '.join(STATUSES)}": ~pd.Series(status).isin(STATUSES),
+        f"state: one of {', '.join(FIT_OUT)}, or nothing": ~table["state"].isin(["", *FIT_OUT]),
+        "area_m2: a number, 1 or more": table["area_m2"] < 1,
+        **{
+            f"{name}: euros, 0 to {_MOST_EUR:,}, or nothing": ~(
+                table[name].between(0, _MOST_EUR) | table[name].isna()
+            )
+            for name in ("invest_eur", "running_eur")
+        },
         "rented: True or False": [not isinstance(r, bool | np.bool_) for r in table["rented"]],
     }
     faults = [
@@ -175,6 +201,13 @@ def _column(sites: pd.DataFrame, name: str, default: object) -> NDArray[np.objec
     return np.full(len(sites), default, dtype=object)
 
 
+def _euros(sites: pd.DataFrame, name: str) -> Floats:
+    """Return amounts, NaN where there is none; what is no number is below 0, and refused."""
+    said = pd.Series(_column(sites, name, None), dtype=object)
+    number = pd.to_numeric(said, errors="coerce").astype(float)
+    return np.asarray(number.where(number.notna() | said.isna(), -1.0), np.float64)
+
+
 def _whole(number: Floats, *, least: int) -> NDArray[np.bool_]:
     whole = (number >= least) & (number < math.inf) & (number == np.floor(number))
     return np.asarray(whole, np.bool_)
@@ -184,7 +217,7 @@ def investment_eur(sites: pd.DataFrame, *, figures: Figures) -> dict[str, Floats
     """Return what opening each site costs, by account; 0 for those that exist.
 
     The two accounts add up to what :func:`planner.candidates.site_costs` says, before it rounds to
-    whole euros.
+    whole euros, or to what the site says itself.
 
     Parameters
     ----------
@@ -201,13 +234,17 @@ def investment_eur(sites: pd.DataFrame, *, figures: Figures) -> dict[str, Floats
     seats, mini = sites["seats"].to_numpy(float), (sites["tier"] == "mini").to_numpy()
     built = (sites["tier"] == "corpoworking").to_numpy()
     new = ~sites["existing"].to_numpy(bool)
-    by_m2 = np.where(built, figures["new_fit_out_eur_m2"], figures["fit_out_eur_m2"])
+    state = np.where(sites["state"] == "", np.where(built, "medium", "light"), sites["state"])
+    by_m2 = np.select([state == one for one in FIT_OUT], [figures[k] for k in FIT_OUT.values()])
+    area = np.fmin(seats * figures["seat_m2"], sites["area_m2"].to_numpy(float))
     small = seats * figures["mini_seat_eur"] + figures["mini_place_eur"]
+    said = sites["invest_eur"].to_numpy(float)
+    whole, own = np.nan_to_num(said), ~np.isnan(said)
+    works = np.where(own, whole, area * by_m2)
+    furniture = np.where(own, 0.0, seats * figures["seat_equipment_eur"])
     return {
-        "fit-out": np.where(new & ~mini, seats * figures["seat_m2"] * by_m2, 0.0),
-        "equipment": np.where(
-            new, np.where(mini, small, seats * figures["seat_equipment_eur"]), 0.0
-        ),
+        "fit-out": np.where(new & ~mini, works, 0.0),
+        "equipment": np.where(new, np.where(mini, np.where(own, whole, small), furniture), 0.0),
     }
 
 
@@ -284,12 +321,16 @@ def running_eur(sites: pd.DataFrame, users: Floats, *, figures: Figures) -> dict
     revenue = paying * revenue_per_user_eur(figures)
     fee = MONTHS * figures["mini_fee_eur_month"] + figures["mini_host_share"] * revenue
     hours = figures["paid_users_hours_week"] * figures["working_weeks"]
+    said = sites["running_eur"].to_numpy(float)
+    usual = np.isnan(said)
+    staffed, rented = staffed * usual, rented * usual
     return {
         "animation": staffed * (figures["animation_fte"] * figures["fte_eur_year"]),
-        "fees to hosts": np.where(mini, fee, 0.0),
+        "fees to hosts": np.where(mini & usual, fee, 0.0),
         "fluids": staffed * (area * figures["fluids_eur_m2_year"]),
         "paid users": staffed * (hours * figures["paid_users_eur_hour"]),
         "rent": rented * (area * figures["rent_eur_m2_year"]),
+        "running costs": np.nan_to_num(said),
         "revenue": revenue,
     }
 

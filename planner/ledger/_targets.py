@@ -113,7 +113,8 @@ def _fixed_and_margin(table: pd.DataFrame, figures: Mapping[str, float]) -> tupl
     """Return what a site costs without users, and what one user more leaves, by site."""
     empty = running_eur(table, np.zeros(len(table)), figures=figures)
     fixed = np.sum([empty[account] for account in RUNNING], axis=0)
-    host = np.where((table["tier"] == "mini").to_numpy(), figures["mini_host_share"], 0.0)
+    usual = (table["tier"] == "mini") & table["running_eur"].isna()
+    host = np.where(usual.to_numpy(), figures["mini_host_share"], 0.0)
     return np.asarray(fixed, np.float64), revenue_per_user_eur(figures) * (1 - host)
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    plan_scene ── _scene    the input, checked, in the order it is shown
+    plan_scene ── _scene    the input, checked, in the order it is shown; `of_plan` that of a plan
     pieces     ── _layers   the Folium map: `_base` lies under, `_reach`, `_marks` are clicked
                ── _panel    what stands around: legend, tables, sources
     plan_map   ── _page     the document, autonomous and closed to any other script
@@ -18,6 +18,7 @@ import pandas as pd
 
 from planner.maps import _page, _scene
 from planner.maps._pieces import Pieces, pieces
+from planner.maps._plan import of_plan
 from planner.maps._scene import Scene
 
 
@@ -29,12 +30,17 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
     communes: gpd.GeoDataFrame,
     roads: gpd.GeoDataFrame | None,
     uncovered: gpd.GeoDataFrame | None,
+    uncertain: gpd.GeoDataFrame | None = None,
+    left_out: gpd.GeoDataFrame | None = None,
+    water: gpd.GeoDataFrame | None = None,
     mesh_min: float,
     structuring_min: float,
     figures: Sequence[tuple[str, str] | tuple[str, str, str]],
     proven: str,
     estimated: bool,
     attribution: Sequence[str],
+    plans: int = 0,
+    years: pd.DataFrame | None = None,
     register: pd.DataFrame | None = None,
 ) -> Scene:
     """Return what a plan's map shows, checked and ready to be drawn.
@@ -45,9 +51,11 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
         What the page is called, territory and scenario.
     sites
         Points, index = site id; `name`, `tier` ("structuring", "mini" or "corpoworking"), `kind`,
-        `commune` (its name), `status`, `seats`, `residents_mesh` (residents within `mesh_min`).
+        `commune` (its name), `status`, `seats`, `residents_mesh` (residents within `mesh_min`),
+        maybe `opened_by` (how many of the plans compared open it) and `opens` (its year).
     isochrones
-        Polygons; `site`, `tier`, `minutes`.
+        Polygons; `site`, `tier`, `minutes`. Those of `mesh_min` are drawn by tier, others for all
+        sites together.
     communes
         Polygons, or points where no boundary is known, index = code; `name`, `population`, maybe
         `centre_lon` and `centre_lat` (degrees, where the name stands),
@@ -57,6 +65,14 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
         Lines with their `highway` class; None where there is no road file.
     uncovered
         Points with their `residents`, more than `mesh_min` from every site; or None.
+    uncertain
+        Points with their `residents`, within `mesh_min` of a site at one end of what is known of
+        speeds and beyond it at the other; or None.
+    left_out
+        Points that the plan does not open: `name`, `kind`, `commune` (its name), `tiers` (what it
+        could be), `gain` (residents it alone would add), `why`, maybe `opened_by`; or None.
+    water
+        Lines and areas; or None.
     mesh_min, structuring_min
         Minutes to any site, and to a structuring site, within which a resident is covered.
     figures
@@ -67,6 +83,11 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
         Whether times are estimates; the page then says so everywhere it shows a time.
     attribution
         The sources, one line each.
+    plans
+        How many plans nearly as good were compared, this one included; 0 where none were.
+    years
+        Index year from 1, the last is the plan: `sites` open and `users` of the year; None where
+        the plan has no years.
     register
         The sources with what they leave in doubt: `what`, `source`, `date`, `licence`, `status`
         ("sourced", "derived" or "assumption"), `note`; None leaves them out.
@@ -80,7 +101,7 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
     ------
     InputError
         When a frame lacks a column or a coordinate reference system, has a geometry that cannot
-        be drawn or an unknown tier, or an isochrone belongs to no site.
+        be drawn or an unknown tier, an isochrone belongs to no site, or a site opens in no year.
     """
     frames = {
         "sites": sites,
@@ -88,6 +109,9 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
         "communes": communes,
         "roads": roads,
         "uncovered": uncovered,
+        "uncertain": uncertain,
+        "left_out": left_out,
+        "water": water,
     }
     return _scene.scene(
         frames=frames,
@@ -98,6 +122,8 @@ def plan_scene(  # noqa: PLR0913 - a map has this many parts; all are named in t
         proven=proven,
         estimated=estimated,
         attribution=attribution,
+        plans=plans,
+        years=years,
         register=register,
     )
 
@@ -118,4 +144,4 @@ def plan_map(scene: Scene) -> str:
     return _page.written(scene, pieces(scene))
 
 
-__all__ = ["Pieces", "Scene", "pieces", "plan_map", "plan_scene"]
+__all__ = ["Pieces", "Scene", "of_plan", "pieces", "plan_map", "plan_scene"]

@@ -10,6 +10,7 @@ from folium.utilities import JsCode
 
 from planner._format import headcount, minutes, people, percent
 from planner._html import Fragment, join, safe_text, tag
+from planner._language import say
 from planner.maps import _shapes
 from planner.maps._cards import card, layer_label, plain_layer, told
 from planner.maps._scene import Scene, words
@@ -19,8 +20,10 @@ from planner.maps._words import (
     COVERAGE_COLOURS,
     NO_COVERAGE_COLOUR,
     ROAD_COLOUR,
+    WATER_COLOUR,
     area_swatch,
     road_swatch,
+    water_swatch,
 )
 
 _TILES = (
@@ -90,7 +93,7 @@ def commune_layer(scene: Scene) -> folium.GeoJson:
         name=layer_label(area_swatch(COVERAGE_COLOURS[-1]), "Couverture par commune"),
         style_function=style,
         highlight_function=lambda _: {"weight": 2.5},
-        on_each_feature=JsCode("carte.commune"),
+        on_each_feature=JsCode("carte.feature"),
         marker=folium.CircleMarker(radius=11),
         smooth_factor=0.5,
         pane="communes",
@@ -170,7 +173,7 @@ def road_layer(scene: Scene) -> folium.FeatureGroup:
     merged = np.array(
         [_shapes.joined(lines[widths == width], view=scene.view) for width in drawn_widths]
     )
-    for width, shape in zip(drawn_widths, scene.lean(merged, vertices=14000), strict=True):
+    for width, shape in zip(drawn_widths, scene.lean(merged, vertices=11000), strict=True):
         options = {"class_name": "road", "pane": "roads", "color": ROAD_COLOUR}
         faint = {"weight": float(width), "opacity": 0.7 if width > _ROADS["other"] else 0.35}
         plain_layer(shape, options={**options, **faint}).add_to(group)
@@ -180,8 +183,28 @@ def road_layer(scene: Scene) -> folium.FeatureGroup:
 def offers_tiles(scene: Scene) -> bool:
     """Return whether the territory lies in metropolitan France, which Plan IGN covers."""
     (south, west), (north, east) = scene.view.corners
-    lon, lat = (west + east) / 2, (south + north) / 2
+    return in_france((west + east) / 2, (south + north) / 2)
+
+
+def in_france(lon: float, lat: float) -> bool:
+    """Return whether a place is in metropolitan France, its borders taken wide."""
     return any(w <= lon <= e and s <= lat <= n for w, s, e, n in _FRANCE)
+
+
+def water_layer(scene: Scene) -> folium.FeatureGroup:
+    """Rivers, canals and lakes, without those too small to be seen."""
+    group = folium.FeatureGroup(name=layer_label(water_swatch(), say("Cours d’eau et lacs")))
+    whole = shapely.make_valid(scene.water.geometry.to_numpy())
+    inside = shapely.clip_by_rect(whole, *scene.view.window)
+    areas = inside[shapely.area(inside) > (2 * scene.view.detail) ** 2]
+    lines = _shapes.joined(inside, view=scene.view)
+    for shapes, fill in ((np.array([_shapes.together(areas)]), 1.0), (np.array([lines]), 0.0)):
+        (shape,) = scene.lean(shapes, vertices=2500)
+        if not shape.is_empty:
+            look = {"color": WATER_COLOUR, "weight": 1.6, "fill": bool(fill), "fill_opacity": fill}
+            options = {"class_name": "water", "pane": "water", **look}
+            plain_layer(shape, options=options).add_to(group)
+    return group
 
 
 def tile_layer() -> folium.TileLayer:

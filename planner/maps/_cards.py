@@ -33,11 +33,30 @@ class Says(MacroElement):
         self.popup = popup
 
 
-def card(scene: Scene, title: str, about: Fragment, facts: list[tuple[str, str]]) -> Fragment:
-    """Return what a popup says: a title, what it is, facts."""
+class Triangle(folium.CircleMarker):
+    """A mark that `carte.js` adds to Leaflet's, told from a disc without its colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = "Triangle"
+
+
+class Hexagon(folium.CircleMarker):
+    """Another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = "Hexagon"
+
+
+def card(
+    scene: Scene, title: str, about: Fragment, facts: list[tuple[str, str]], *, note: str = ""
+) -> Fragment:
+    """Return what a popup says: a title, what it is, facts, maybe a sentence under them."""
     rows = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts)
     doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
-    return tag("article", tag("h3", title), about, tag("dl", *rows), *doubt, class_="fiche")
+    why = [tag("p", note, class_="pourquoi")] if note else []
+    return tag("article", tag("h3", title), about, tag("dl", *rows), *why, *doubt, class_="fiche")
 
 
 def layer_label(swatch: Fragment, text: str, *, count: str = "") -> Fragment:
@@ -56,11 +75,12 @@ def plain_layer(
     *,
     options: dict[str, Any],
     label: str | None = None,
+    properties: dict[str, Any] | None = None,
     show: bool = True,
 ) -> folium.GeoJson:
     """Return one shape that does not answer to the mouse."""
     return folium.GeoJson(
-        _shapes.features(np.array([shape]), [{}]),
+        _shapes.features(np.array([shape]), [properties or {}]),
         name=label,
         show=show,
         smooth_factor=0.5,

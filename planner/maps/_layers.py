@@ -5,10 +5,11 @@ our own constants and `planner._html.Fragment` is given to it, and columns reach
 of our own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import folium
+import pandas as pd
 from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 
@@ -17,7 +18,16 @@ from planner.maps._scene import Scene
 from planner.maps._words import TIERS
 
 # Panes stack the layers whatever the order in which a reader switches them.
-_PANES = {"communes": 410, "roads": 420, "zones": 430, "reach": 435, "residents": 440, "names": 590}
+_PANES = {
+    "communes": 410,
+    "water": 415,
+    "roads": 420,
+    "zones": 430,
+    "reach": 435,
+    "residents": 440,
+    "places": 450,
+    "names": 590,
+}
 
 
 class _Start(MacroElement):
@@ -54,19 +64,34 @@ def drawn(scene: Scene) -> tuple[str, str]:
         chart.add_child(folium.map.CustomPane(name, z_index=level))
     tiers = [tier for tier in TIERS if len(scene.sites_of(tier))]
     groups = [_marks.site_layer(scene, tier).add_to(chart) for tier in tiers]
-    for layer in _reach.zone_layers(scene):
+    zones = [layer.add_to(chart) for layer in _reach.zone_layers(scene)]
+    for layer in _reach.other_zone_layers(scene):
         layer.add_to(chart)
-    if len(scene.uncovered):
-        _reach.resident_layer(scene).add_to(chart)
-    communes = _base.commune_layer(scene).add_to(chart)
-    _base.name_layer(scene).add_to(chart)
-    if len(scene.roads):
-        _base.road_layer(scene).add_to(chart)
-    tiles = {"tiles": _base.tile_layer().add_to(chart)} if _base.offers_tiles(scene) else {}
-    reach = _reach.reach_layer(scene).add_to(chart)
-    legend = folium.LayerControl(collapsed=False).add_to(chart)
-    parts = {**tiles, "reach": reach, "communes": communes, "groups": groups}
-    _Start(map=chart, bounds=view.corners, legend=legend, **parts).add_to(chart)
+
+    def added(draw: Callable[[Scene], folium.map.Layer], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - Folium has no types
+        return draw(scene).add_to(chart) if len(rows) else None
+
+    left_out = added(_marks.left_out_layer, scene.left_out)
+    added(_marks.other_plans_layer, _marks.other_plans(scene))
+    added(_reach.resident_layer, scene.uncovered)
+    added(_reach.uncertain_layer, scene.uncertain)
+    communes = added(_base.commune_layer, scene.communes)
+    added(_base.name_layer, scene.communes)
+    added(_base.road_layer, scene.roads)
+    added(_base.water_layer, scene.water)
+    tiles = _base.tile_layer().add_to(chart) if _base.offers_tiles(scene) else None
+    parts = {
+        "map": chart,
+        "bounds": view.corners,
+        "groups": groups,
+        "zones": zones,
+        "left_out": left_out,
+        "communes": communes,
+        "tiles": tiles,
+        "reach": _reach.reach_layer(scene).add_to(chart),
+        "legend": folium.LayerControl(collapsed=False).add_to(chart),
+    }
+    _Start(**{name: part for name, part in parts.items() if part is not None}).add_to(chart)
     return _rendered(chart)
 
 

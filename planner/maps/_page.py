@@ -33,7 +33,9 @@ def written(scene: Scene, pieces: Pieces) -> str:
         "header": _panel.header(scene),
         "map": pieces.element,
         "sources": _panel.sources(scene),
+        "years": pieces.years,
         "legend": pieces.legend,
+        "search": pieces.search,
         "tables": join([*pieces.tables, _panel.register(scene)]),
         "scripts": "\n".join(f"<script>{code}</script>" for code in pieces.scripts),
     }

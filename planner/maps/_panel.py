@@ -1,12 +1,14 @@
 """What stands around the map: head, scale of colours, tables, sources."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from planner._format import headcount, minutes, number, percent
 from planner._html import Fragment, join, safe_text, tag
+from planner._language import say
 from planner.maps._base import coverage_class
-from planner.maps._marks import site_kind
+from planner.maps._marks import agreement, place_name, site_kind
 from planner.maps._scene import Scene, words
 from planner.maps._words import (
     COVERAGE_BOUNDS,
@@ -79,6 +81,67 @@ def legend(scene: Scene) -> Fragment:
     """Return where `carte.js` puts the layers, then the scale of colours."""
     doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
     return join([*doubt, tag("div", id="legende"), _scale(scene)])
+
+
+def search(scene: Scene) -> Fragment:
+    """Return the field where one types a commune; `carte.js` opens it."""
+    names = scene.communes["name"].map(words)
+    twice = names.duplicated(keep=False)
+    shown = names.where(~twice, names + " (" + scene.communes["code"] + ")")
+    options = (tag("option", value=name, data_number=str(n)) for n, name in shown.items())
+    return tag(
+        "div",
+        tag("label", say("Chercher une commune"), for_="recherche"),
+        tag(
+            "input",
+            id="recherche",
+            type="search",
+            list="recherche-communes",
+            autocomplete="off",
+            placeholder=say("Nom de la commune, puis Entrée"),
+        ),
+        tag("datalist", *options, id="recherche-communes"),
+        tag(
+            "p",
+            id="recherche-avis",
+            role="status",
+            data_unknown=say("Aucune commune du territoire ne s’appelle « {name} »."),
+            data_several=say("Plusieurs communes : {names}."),
+        ),
+        class_="recherche",
+    )
+
+
+def years(scene: Scene) -> Fragment:
+    """Return the slider of years and what each year holds; nothing where the plan has no years."""
+    if scene.years is None:
+        return join([])
+    last = number(len(scene.years))
+    said = (
+        tag(
+            "li",
+            tag("b", say("Année {year} sur {years}").format(year=number(n), years=last)),
+            tag("span", _sites_and_users(row)),
+        )
+        for n, row in enumerate(scene.years.itertuples(), start=1)
+    )
+    slider = {"min": "1", "max": str(len(scene.years)), "step": "1", "value": str(len(scene.years))}
+    note = say("Sites et zones de cette année ; le reste est celui du plan complet.")
+    return tag(
+        "div",
+        tag("label", say("Le réseau, année par année"), for_="annee"),
+        tag("input", id="annee", type="range", **slider),
+        tag("ol", *said, id="annees"),
+        tag("p", note, id="annee-note", hidden=""),
+        class_="annees",
+    )
+
+
+def _sites_and_users(year: Any) -> str:  # noqa: ANN401 - a row of years
+    word = say("{sites} sites ouverts") if year.sites > 1 else say("{sites} site ouvert")
+    many = say("{users} usagers attendus") if year.users >= 2 else say("{users} usager attendu")  # noqa: PLR2004 - French plural
+    sites = word.format(sites=number(year.sites))
+    return f"{sites}, {many.format(users=number(year.users))}"
 
 
 def _scale(scene: Scene) -> Fragment:
@@ -155,17 +218,60 @@ def sites_table(scene: Scene) -> Fragment:
     return _table(scene, f"Les sites ({number(len(rows))})", head, rows)
 
 
-def _table(scene: Scene, title: str, head: list[str], rows: list[list[str]]) -> Fragment:
-    """Return a table one can unfold; the first cell of a row is its heading."""
+def left_out_table(scene: Scene) -> Fragment:
+    """Return the places that the plan does not open, and why; nothing where there is none."""
+    if not len(scene.left_out):
+        return join([])
+    compared = bool(scene.plans) and "opened_by" in scene.left_out
+    head = [
+        say("Lieu"),
+        say("Habitants de plus à {time}").format(time=minutes(scene.mesh_min)),
+        *([say("Retenu")] if compared else []),
+        say("Pourquoi"),
+    ]
+    rows = [
+        [
+            join(
+                [
+                    tag("button", place_name(row), type="button", data_left=str(row.Index)),
+                    tag("small", words(row.tiers)),
+                    tag("small", words(row.commune)),
+                ]
+            ),
+            headcount(row.gain),
+            *([agreement(scene, row.opened_by)] if compared else []),
+            safe_text(words(row.why), longest=_LONGEST_NOTE),
+        ]
+        for row in scene.left_out.itertuples()
+    ]
+    title = say("Les lieux non retenus ({count})").format(count=number(len(rows)))
+    return _table(scene, title, head, rows, prose=(say("Retenu"), say("Pourquoi")))
+
+
+def _table(
+    scene: Scene, title: str, head: list[str], rows: list[list[str]], *, prose: Sequence[str] = ()
+) -> Fragment:
+    """Return a table one can unfold; the first cell of a row is its heading.
+
+    Columns under a heading of `prose` hold words rather than figures.
+    """
+    looks = ["mots" if name in prose else None for name in head]
     body = (
-        tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in others))
+        tag(
+            "tr",
+            tag("th", first, scope="row"),
+            *(tag("td", cell, class_=look) for cell, look in zip(others, looks[1:], strict=True)),
+        )
         for first, *others in rows
     )
     doubt = [tag("caption", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    named = (
+        tag("th", name, scope="col", class_=look) for name, look in zip(head, looks, strict=True)
+    )
     table = tag(
         "table",
         *doubt,
-        tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head))),
+        tag("thead", tag("tr", *named)),
         tag("tbody", *body),
     )
     unfolded = tag("div", table, class_="defile")

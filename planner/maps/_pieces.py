@@ -15,9 +15,9 @@ from planner.maps._scene import Scene
 class Pieces:
     """A map in parts: each goes into a page once, whatever the order.
 
-    Elements have the ids that `carte`, the map's object in the page, looks for: `legende` and
-    `avis`. A page that first hides the map calls ``carte.show()`` when it shows it;
-    ``carte.openCommune(code)`` shows a commune and opens its card.
+    Elements have the ids that `carte`, the map's object in the page, looks for: `legende`,
+    `avis`, `recherche`, `annee`. A page that first hides the map calls ``carte.show()`` when it
+    shows it; ``carte.openCommune(code)`` shows a commune and opens its card.
 
     Attributes
     ----------
@@ -25,8 +25,12 @@ class Pieces:
         The map; it fills the block around it, which has a height and is positioned.
     legend
         Which layers there are, switched there, and the scale of colours.
+    years
+        The slider of years; empty where the plan has none.
+    search
+        The field where one types the name of a commune.
     tables
-        The same facts as tables that one unfolds: communes, sites.
+        The same facts as tables that one unfolds: communes, sites, places left out.
     scripts
         Inline scripts, run in this order after the elements.
     styles
@@ -37,6 +41,8 @@ class Pieces:
 
     element: Fragment = field(repr=False)
     legend: Fragment = field(repr=False)
+    years: Fragment = field(repr=False)
+    search: Fragment = field(repr=False)
     tables: tuple[Fragment, ...] = field(repr=False)
     scripts: tuple[str, ...] = field(repr=False)
     styles: tuple[str, ...] = field(repr=False)
@@ -57,11 +63,18 @@ def pieces(scene: Scene) -> Pieces:
         The same scene gives the same text.
     """
     element, script = _layers.drawn(scene)
+    tables = (
+        _panel.communes_table(scene),
+        _panel.sites_table(scene),
+        _panel.left_out_table(scene),
+    )
     notice = tag("p", id="avis", role="status", hidden="")
     return Pieces(
         element=join([Fragment(element), notice]),
         legend=_panel.legend(scene),
-        tables=(_panel.communes_table(scene), _panel.sites_table(scene)),
+        years=_panel.years(scene),
+        search=_panel.search(scene),
+        tables=tuple(filter(None, tables)),
         scripts=(_leaflet_js(), asset("carte.js"), script),
         styles=(_leaflet_css(), asset("carte.css")),
         images=f"data: {TILES_HOST}" if offers_tiles(scene) else "data:",

@@ -26,17 +26,29 @@ _COLUMNS = {
     ],
     "roads": ["highway"],
     "uncovered": ["residents"],
+    "uncertain": ["residents"],
+    "left_out": ["name", "kind", "commune", "tiers", "gain", "why"],
+    "water": [],
 }
-_MAYBE = {"communes": ["centre_lon", "centre_lat"]}
+_MAYBE = {
+    "communes": ["centre_lon", "centre_lat"],
+    "sites": ["opened_by", "opens"],
+    "left_out": ["opened_by"],
+}
+_YEARS = ["sites", "users"]
 _REGISTER = ["what", "source", "date", "licence", "status", "note"]
 _SURROUNDINGS = 2500.0  # metres
 _POLYGONS = ("Polygon", "MultiPolygon")
+_LINES = ("LineString", "MultiLineString")
 _SHAPES = {
     "sites": ("Point",),
     "isochrones": _POLYGONS,
     "communes": (*_POLYGONS, "Point"),
-    "roads": ("LineString", "MultiLineString"),
+    "roads": _LINES,
     "uncovered": ("Point",),
+    "uncertain": ("Point",),
+    "left_out": ("Point",),
+    "water": (*_LINES, *_POLYGONS),
 }
 
 
@@ -50,12 +62,17 @@ class Scene:
     communes: gpd.GeoDataFrame
     roads: gpd.GeoDataFrame
     uncovered: gpd.GeoDataFrame
+    uncertain: gpd.GeoDataFrame
+    left_out: gpd.GeoDataFrame
+    water: gpd.GeoDataFrame
     mesh_min: float
     structuring_min: float
     figures: Sequence[tuple[str, str] | tuple[str, str, str]]
     proven: str
     estimated: bool
     attribution: Sequence[str]
+    plans: int = 0
+    years: pd.DataFrame | None = None
     register: pd.DataFrame | None = None
 
     @property
@@ -80,7 +97,7 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     Parameters
     ----------
     frames
-        The five frames of `plan_map` by name.
+        The frames of `plan_scene` by name.
     rest
         Its other arguments.
 
@@ -88,8 +105,8 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     -------
     Scene
         Frames hold the columns shown and nothing else; sites are in the order of their tiers,
-        communes in that of the French alphabet, both numbered from 0, with their `code`;
-        isochrones name their site by its number.
+        communes (with their `code`) and places left out in that of the French alphabet, all
+        numbered from 0; isochrones name their site by its number.
 
     Raises
     ------
@@ -98,10 +115,11 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     """
     given = {name: _empty(name) if frame is None else frame for name, frame in frames.items()}
     faults = [fault for name, frame in given.items() for fault in _faults(name, frame)]
-    register = rest.get("register")
-    lacking = [] if register is None else [name for name in _REGISTER if name not in register]
-    faults += [f"register: missing columns {', '.join(lacking)}"] if lacking else []
-    _refuse(faults)
+    for name, wanted in (("register", _REGISTER), ("years", _YEARS)):
+        table = rest.get(name)
+        lacking = [] if table is None else [column for column in wanted if column not in table]
+        faults += [f"{name}: missing columns {', '.join(lacking)}"] if lacking else []
+    _refuse([*faults, *_strange_years(given["sites"], rest.get("years"))])
     shown: dict[str, Any] = {name: _shown(name, frame) for name, frame in given.items()}
     sites = _ordered(shown["sites"], ranks=list(TIERS))
     number = {site: n for n, site in enumerate(sites.index)}
@@ -110,6 +128,7 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
     _refuse([f"isochrones: no such site: {', '.join(strangers)}"] if strangers else [])
     shown["isochrones"] = zones.assign(site=[number[site] for site in zones["site"]])
     shown["sites"] = sites.reset_index(drop=True)
+    shown["left_out"] = _ordered(shown["left_out"]).reset_index(drop=True)
     communes = _ordered(shown["communes"])
     shown["communes"] = communes.assign(code=communes.index.map(str)).reset_index(drop=True)
     return Scene(**shown, **rest)
@@ -118,6 +137,15 @@ def scene(*, frames: dict[str, gpd.GeoDataFrame | None], **rest: Any) -> Scene: 
 def words(value: object) -> str:
     """Return a cell as text: nothing where it is missing."""
     return "" if value is None or value is pd.NA or value != value else str(value)  # noqa: PLR0124 - true of NaN alone
+
+
+def _strange_years(sites: gpd.GeoDataFrame, years: pd.DataFrame | None) -> list[str]:
+    """Return what is wrong with the years in which sites open."""
+    if years is None or "opens" not in sites:
+        return []
+    known = sites["opens"].isna() | sites["opens"].isin(range(1, len(years) + 1))
+    strange = ", ".join(str(site) for site in sites.index[~known])
+    return [f"sites: no such year for {strange}"] if strange else []
 
 
 def _refuse(faults: list[str]) -> None:
@@ -155,7 +183,7 @@ def _shown(name: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     lean = gpd.GeoDataFrame(columns, geometry=geometry, crs=MERCATOR)
     drawn = ~(lean.geometry.isna() | lean.geometry.is_empty)
     finite = np.isfinite(lean.geometry.bounds.to_numpy()).all(axis=1)
-    if (drawn & ~finite).any() or (name in {"sites", "communes"} and not drawn.all()):
+    if (drawn & ~finite).any() or (name in {"sites", "communes", "left_out"} and not drawn.all()):
         rows = ", ".join(str(row) for row in lean.index[~(drawn & finite)])
         raise InputError(f"The map cannot be drawn: {name}: no usable geometry for {rows}.")
     return lean[drawn]
@@ -172,5 +200,6 @@ def _ordered(frame: gpd.GeoDataFrame, *, ranks: Sequence[str] = ()) -> gpd.GeoDa
 
 def _collation(name: str) -> str:
     """Return a sort key in which accents and capitals do not count."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spelt = name.replace("Œ", "Oe").replace("œ", "oe")
+    plain = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
     return f"{plain.casefold()}\0{name}"

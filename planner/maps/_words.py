@@ -104,6 +104,12 @@ NO_COVERAGE_COLOUR = "#9aa3ad"
 COMMUNE_OPACITY = 0.45
 UNCOVERED_COLOUR = "#1b1b1b"
 ROAD_COLOUR = "#5f6b7a"
+WATER_COLOUR = "#9cc7e3"
+NEUTRAL_COLOUR = "#46505e"
+LEFT_OUT_COLOUR = "#6b7480"
+UNCERTAIN_COLOUR = "#7a3e00"
+DASHES = ("2 5", "9 5", "9 4 2 4", "4 4")
+"""Outlines of the zones at other minutes, one each."""
 ESTIMATED = "Temps estimés"
 
 
@@ -149,6 +155,39 @@ def dot_swatch() -> Fragment:
             for x, y, r in dots
         )
     )
+
+
+def triangle_swatch() -> Fragment:
+    """Return the legend's mark for residents within reach at some speeds only."""
+    look = {"fill": UNCERTAIN_COLOUR, "stroke": "#fff", "stroke_width": "1"}
+    return _svg(tag("path", d="M12 5L19 18H5Z", **look))
+
+
+def left_out_swatch() -> Fragment:
+    """Return the legend's mark for places the plan does not open."""
+    look = {"fill": "none", "stroke": LEFT_OUT_COLOUR, "stroke_width": "2.5"}
+    return _svg(tag("circle", cx="12", cy="12", r="5", **look))
+
+
+def other_mark() -> Fragment:
+    """Return the mark of a site that other plans open: hollow, dashed, six sides."""
+    look = {"fill": "#fff", "fill_opacity": "0.85", "stroke": NEUTRAL_COLOUR}
+    path = tag(
+        "path", d="M7 4H17L22 12L17 20H7L2 12Z", stroke_width="2", stroke_dasharray="4 2", **look
+    )
+    return _svg(path)
+
+
+def line_swatch(dash: str) -> Fragment:
+    """Return the legend's mark for the zone of all sites at another time."""
+    box = {"x": "2", "y": "5", "width": "20", "height": "14", "rx": "3", "fill": "none"}
+    return _svg(tag("rect", stroke=NEUTRAL_COLOUR, stroke_width="2", stroke_dasharray=dash, **box))
+
+
+def water_swatch() -> Fragment:
+    """Return the legend's mark for water."""
+    path = {"d": "M2 10C7 4 10 16 14 11S20 8 22 10", "fill": "none", "stroke": WATER_COLOUR}
+    return _svg(tag("path", stroke_width="4", **path))
 
 
 def road_swatch() -> Fragment:

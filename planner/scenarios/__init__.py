@@ -1,10 +1,12 @@
 """A scenario holds every number; a run turns a territory and a scenario into a plan."""
 
+from planner.scenarios._check import check
 from planner.scenarios._reading import (
     read_scenario,
     scenario_of,
     with_assumptions,
     with_studies,
+    with_survey,
     with_weights,
 )
 from planner.scenarios._run import StageProgress, road_lines, run
@@ -16,6 +18,7 @@ __all__ = [
     "Scenario",
     "StageProgress",
     "StudyTable",
+    "check",
     "read_scenario",
     "read_scenarios",
     "road_lines",
@@ -23,5 +26,6 @@ __all__ = [
     "scenario_of",
     "with_assumptions",
     "with_studies",
+    "with_survey",
     "with_weights",
 ]

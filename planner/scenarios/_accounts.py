@@ -56,7 +56,7 @@ def accounts(case: Case, tier: pd.Series, *, year: Mapping[str, int]) -> Account
     tier
         The plan.
     year
-        In which each site opens; the first where it is not known.
+        In which each site opens; where it is not known, the first in which it can be had.
 
     Returns
     -------
@@ -105,6 +105,7 @@ def _sites(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the open sites as the ledger reads them, and users by demand point with their way."""
     places = case.places.loc[tier.index]
+    opens = {**case.available_year, **year}
     nearest, site = indicators.nearest_site(case.minutes, tier)
     share = case.rules.decay.share(nearest)
     there = site >= 0
@@ -135,9 +136,15 @@ def _sites(
             "seats": [int(places.loc[name, f"seats_{one}"]) for name, one in tier.items()],
             "users": users["users"],
             "users_central": users["central"],
+            "state": places["state"],
+            "area_m2": places["area_m2"],
             "site_km": site_km.fillna(0.0),
             "work_km": to_work_km,
-            "opening_year": [int(year.get(str(name), 1)) for name in tier.index],
+            "opening_year": [int(opens.get(str(name), 1)) for name in tier.index],
+            **{
+                name: [case.scenario.costs[one][name] for one in tier]
+                for name in ("invest_eur", "running_eur")
+            },
         },
         index=tier.index,
     )

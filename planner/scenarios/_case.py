@@ -8,10 +8,10 @@ import geopandas as gpd
 import pandas as pd
 import scipy.sparse as sp
 
-from planner import travel
+from planner import _format, indicators, travel
 from planner.assumptions import DEFAULTS
 from planner.network import CAR_RANGE, RoadNetwork
-from planner.rules import Rules, users_seated
+from planner.rules import Rules, regulars_min, users_seated
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._work import NO_WORK, Work
 from planner.territory import Territory
@@ -64,6 +64,11 @@ class Case:
         """Minutes from all of them to places; from employers, to activity zones alone."""
         return self.with_employers(self.minutes, self.employer_minutes)
 
+    def users_by_site(self, tier: pd.Series) -> pd.Series:
+        """Return the users of each open site, those whom employers place there among them."""
+        expected = self.asking["users"]
+        return indicators.users_by_site(self.asked, tier, expected, decay=self.rules.decay)
+
     @cached_property
     def employer_minutes(self) -> TravelTimes | None:
         """Minutes from employers to activity zones, None where jobs are not known."""
@@ -103,6 +108,14 @@ class Case:
     def rules(self) -> Rules:
         """What every plan must respect."""
         return rules_of(self.scenario, self.places)
+
+    @cached_property
+    def available_year(self) -> dict[str, int]:
+        """First year each premises can be had, where the scenario or the territory says one."""
+        known = self.places["available_year"].dropna().astype(int)
+        return {str(site): int(year) for site, year in known.items()} | dict(
+            self.scenario.available_year
+        )
 
 
 def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
@@ -146,6 +159,7 @@ def rules_of(scenario: Scenario, places: gpd.GeoDataFrame) -> Rules:
         mesh_share_min=scenario.mesh_share_min,
         seats=scenario.seats_bind,
         gate=scenario.premises_gate,
+        site_users_min=regulars_min(scenario.figures) if scenario.critical_mass else {},
         cost_years=scenario.cost_years,
     )
 
@@ -235,3 +249,35 @@ def speeds(
         yield from ((None, kph) for kph in (crow.low, crow.high))
     elif scenario.profile in CAR_RANGE:
         yield from ((roads.with_profile(profile), CROW_KPH) for profile in CAR_RANGE)
+
+
+def cut_short(roads: RoadNetwork, territory: Territory, scenario: Scenario) -> str:
+    """Return a warning, in French, where roads end too near the border; "" where they do not.
+
+    They should go half the mesh minutes beyond the communes, on every side: half out, half back.
+
+    Parameters
+    ----------
+    roads, territory, scenario
+        As they were given.
+    """
+    west, south, east, north = territory.communes.to_crs(4326).total_bounds
+    main = roads.component == 0
+    lon, lat = roads.lon[main], roads.lat[main]
+    x_km, y_km = (scale / 1000 for scale in roads.plane_scale)
+    beyond_km = float(
+        min(
+            (west - lon.min()) * x_km,
+            (lon.max() - east) * x_km,
+            (south - lat.min()) * y_km,
+            (lat.max() - north) * y_km,
+        )
+    )
+    asked_km = CROW_KPH * scenario.mesh_min / 60 / 2
+    if beyond_km >= asked_km:
+        return ""
+    return (
+        f"Routes coupées à {_format.number(max(beyond_km, 0.0), decimals=1)} km du territoire, "
+        f"pour {_format.number(asked_km)} km conseillés : les trajets qui passent par "
+        "l’extérieur manquent, et des temps sont trop longs."
+    )

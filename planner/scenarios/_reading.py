@@ -12,6 +12,7 @@ from planner._errors import InputError
 from planner._files import existing_file
 from planner.scenarios._scenario import Scenario, Study
 from planner.scores import Weights
+from planner.survey import Survey
 
 
 def read_scenario(path: Path | str) -> Scenario:
@@ -76,8 +77,9 @@ def validated(content: Mapping[str, object], path: Path | str) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_said(fault["loc"], fault["msg"]) for fault in error.errors())
-        raise InputError(f"{path}: {faults}.") from error
+        faults = [_said(fault["loc"], fault["msg"]) for fault in error.errors()]
+        each = tuple(f"{path}: {fault}." for fault in faults)
+        raise InputError(f"{path}: {'; '.join(faults)}.", each) from error
 
 
 def scenario_of(content: Mapping[str, object], *, path: Path) -> Scenario:
@@ -166,6 +168,20 @@ def with_weights(scenario: Scenario, weights: Weights) -> Scenario:
     }
     content = {**scenario.model_dump(exclude_unset=True), "weights": table}
     return with_studies(validated(content, "weights"), ["scores"])
+
+
+def with_survey(scenario: Scenario, survey: Survey) -> Scenario:
+    """Return the scenario with the answers to a questionnaire.
+
+    Parameters
+    ----------
+    scenario
+        The numbers.
+    survey
+        From :func:`planner.survey.read_survey`.
+    """
+    table = {str(code): [int(n) for n in row] for code, *row in survey.answers.itertuples()}
+    return validated({**scenario.model_dump(exclude_unset=True), "survey": table}, "survey")
 
 
 def with_studies(scenario: Scenario, names: Sequence[str]) -> Scenario:

@@ -18,7 +18,9 @@ from planner.maps._words import KINDS
 from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
-from planner.scenarios._case import Case, longest_min, seated, speeds, times
+from planner.scenarios._case import Case, cut_short, longest_min, seated, speeds, times
+from planner.scenarios._mass import notes as mass_notes
+from planner.scenarios._mass import reaches
 from planner.scenarios._ranking import base_community
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._shown import left_out
@@ -26,6 +28,7 @@ from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
 from planner.scenarios._work import Work, work
+from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -71,6 +74,7 @@ def run(
     clock = _Clock(progress)
     with clock.stage("roads"):
         roads = _roads(territory, scenario, cache)
+        water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
     with clock.stage("demand"):
         jobs = work(territory, scenario, roads)
         ends = _ends(territory, scenario, jobs)
@@ -80,6 +84,10 @@ def run(
         solution = _solve(case)
     with clock.stage("certificate"):
         proof = _certify(case, solution)
+    notes = []
+    if scenario.critical_mass:
+        with clock.stage("mass"):
+            notes = mass_notes(case, solution)
     with clock.stage("isochrones") as report:
         sites = _sites(case, solution.tier)
         areas = _isochrones(case, sites, report)
@@ -107,6 +115,7 @@ def run(
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
         roads=None if roads is None else road_lines(roads),
+        water=water,
         indicators=figures | money.figures,
         ranges=ranges,
         assumed={} if roads is None else roads.assumed,
@@ -115,7 +124,7 @@ def run(
         sources=territory.sources,
         attribution=territory.attribution,
         digest=territory.digest,
-        notes=_notes(case, figures, solution.tier),
+        notes=(*notes, *_notes(case, figures, solution.tier)),
         estimated=case.minutes.estimated,
         seconds=clock.seconds,
         studies=found,
@@ -169,9 +178,12 @@ def _ends(
         people,
         changes=scenario.changes,
         per_1000=scenario.users_per_1000,
+        occupations=territory.occupations,
+        answers=scenario.answers,
         far=jobs.far,
     )
-    able = demand.chain(people, figures=scenario.figures)["compatible"]
+    told = demand.chain(people, figures=scenario.figures, occupations=territory.occupations)
+    able = told["compatible"]
     share = np.nan if jobs.far is None else people["commune"].map(jobs.far).fillna(0.0)
     people = people.assign(
         base=able * share,
@@ -250,6 +262,9 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
     commune = case.territory.communes["name"].reindex(chosen["commune"]).set_axis(chosen.index)
     kinds = chosen["kind"].map(lambda kind: str(KINDS.get(kind, kind)).capitalize())
     unnamed = kinds + " sans nom, " + commune
+    users = indicators.users_by_site(
+        case.minutes, tier, case.people["users"], decay=case.rules.decay
+    )
     columns = {
         "name": chosen["name"].where(chosen["name"].str.strip() != "", unnamed),
         "tier": tier,
@@ -259,9 +274,8 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "status": chosen["status"].where(chosen["status"] != "candidate", "chosen"),
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
-        "users": indicators.users_by_site(
-            case.minutes, tier, case.people["users"], decay=case.rules.decay
-        ).round(2),
+        "users": users.round(2),
+        "critical_mass": reaches(case.users_by_site(tier), tier, case),
         "base_community": base_community(case).reindex(tier.index).round(2),
         "employer_users": _employer_users(case, tier),
     }
@@ -369,12 +383,8 @@ def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str,
             f"Temps estimés : distance à vol d’oiseau à {travel.CROW_KPH:g} km/h, en attendant "
             "les routes."
         )
-    if case.roads is not None and (beyond_km := _beyond_km(case)) < _asked_km(case):
-        notes.append(
-            f"Routes coupées à {_format.number(max(beyond_km, 0.0), decimals=1)} km du territoire, "
-            f"pour {_format.number(_asked_km(case))} km conseillés : les trajets qui passent par "
-            "l’extérieur manquent, et des temps sont trop longs."
-        )
+    if case.roads is not None and (cut := cut_short(case.roads, case.territory, case.scenario)):
+        notes.append(cut)
     if figures["residents_beyond_roads"]:
         notes.append(
             f"{_format.number(figures['residents_beyond_roads'])} habitants à plus de "
@@ -389,40 +399,45 @@ def _demand_notes(case: Case) -> list[str]:
     users, people = (float(case.people[name].sum()) for name in ("users", "residents"))
     far = demand.outside_band(users, people, figures=case.scenario.figures)
     notes = [f"À vérifier : {far}."] if far else []
-    if any(said is not None for costs in case.scenario.costs.values() for said in costs.values()):
-        notes.append(
-            "Le budget détaillé suit les coûts des hypothèses, et non ceux que le scénario impose."
-        )
-    if case.scenario.users_per_1000 is None:
-        notes.append(
-            "Métiers des actifs supposés, en attendant les fichiers de l’Insee : les usagers sont "
-            "un ordre de grandeur."
-        )
+    if case.scenario.survey:
+        notes.append(_survey_note(case))
+    if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
+        notes.append(f"Métiers des actifs supposés{said}")
     return [*notes, *case.work.notes]
 
 
-def _beyond_km(case: Case) -> float:
-    """Return how far the roads go beyond the communes, on the side where they end first."""
-    roads = case.roads
-    if roads is None:
-        return np.inf
-    west, south, east, north = case.territory.communes.to_crs(4326).total_bounds
-    main = roads.component == 0
-    lon, lat = roads.lon[main], roads.lat[main]
-    x_km, y_km = (scale / 1000 for scale in roads.plane_scale)
-    return float(
-        min(
-            (west - lon.min()) * x_km,
-            (lon.max() - east) * x_km,
-            (south - lat.min()) * y_km,
-            (lat.max() - north) * y_km,
-        )
+def _survey_note(case: Case) -> str:
+    """Say what a questionnaire did to the users."""
+    scenario, home = case.scenario, case.territory
+    said = scenario.answers
+    if said is None or scenario.users_per_1000 is not None:
+        return "Enquête non prise en compte : le scénario impose les usagers pour 1 000 habitants."
+    far = case.work.far
+    factor = {}
+    for level in demand.LEVELS:
+        figures = demand.figures_at(level, scenario.changes)
+        told = demand.chain(case.people, figures=figures, occupations=home.occupations, far=far)
+        found = demand.survey_at(level, case.people, told, answers=said, changes=scenario.changes)
+        users = told["users"].groupby(case.people["commune"]).sum()
+        factor[level] = float((users * found["multiplier"]).sum() / users.sum())
+    low, central, high = (_format.number(factor[level], decimals=2) for level in demand.LEVELS)
+    return (
+        f"Enquête : {_format.number(int(said.to_numpy().sum()))} réponses dans {len(said)} "
+        f"communes, supposées d’actifs ; usagers multipliés par {central} en moyenne (demande "
+        f"basse {low}, haute {high}) ; petits échantillons ramenés vers l’ensemble, facteur borné "
+        f"à {_format.number(scenario.figures['survey_bound'], decimals=1)}."
     )
 
 
-def _asked_km(case: Case) -> float:
-    """Return how far beyond the communes roads should go: half the mesh minutes out, half back."""
-    return travel.CROW_KPH * case.scenario.mesh_min / 60 / 2
+def _assumed_occupations(case: Case) -> str:
+    """Say where the occupations of those at work are assumed, or ""."""
+    known = case.territory.occupations
+    if known is None:
+        return ", en attendant les fichiers de l’Insee : les usagers sont un ordre de grandeur."
+    lived = set(case.people["commune"])
+    assumed = len(lived - set(known.index))
+    where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
+    return where if assumed else ""
 
 
 def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import pandas as pd
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,6 +20,7 @@ from planner.demand import DemandLevel, figures_at
 from planner.network import PROFILES
 from planner.rules import Decay, Objective
 from planner.scores import CRITERIA, given
+from planner.survey import COUNTS
 
 Study = Literal["pareto", "alternatives", "reasons", "robustness", "phases", "scores"]
 _MOST_SITES, _MOST_SEATS = 10_000, 100_000
@@ -27,6 +29,9 @@ _MOST_EUR = 10**11
 
 def _default(key: str) -> float:
     return DEFAULTS[key].value
+
+
+Answers = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Scenario(BaseModel):
@@ -68,7 +73,7 @@ class Scenario(BaseModel):
     structuring_invest_eur, mini_invest_eur, corpoworking_invest_eur
         Investment of a site; worked out from its seats when left out.
     structuring_running_eur, mini_running_eur, corpoworking_running_eur
-        Running cost of a site, a year; likewise.
+        All that a site costs to run for a year; likewise.
     cost_years
         Years of running cost in the cost of a plan.
     invest_max_eur, running_max_eur, commune_invest_max_eur
@@ -81,6 +86,9 @@ class Scenario(BaseModel):
         Share of the residents of every commune, and of all, that must be covered.
     seats_bind
         Whether users find a place only while seats suffice on the peak.
+    critical_mass
+        Whether a new site opens only with enough users who have no nearer site, at the demand level
+        of the scenario: `regulars_min`, or `mini_regulars_min`, of :mod:`planner.assumptions`.
     inaccessible, premises_gate
         Ids of premises that cannot be had or entered; whether they are ruled out.
     bourg_min_population
@@ -122,6 +130,9 @@ class Scenario(BaseModel):
     weights
         By group of a workshop, what it weighs, by criterion: tables of TOML, or pairs; all criteria
         alike when left out. See :data:`planner.scores.CRITERIA`.
+    survey
+        By commune (code), how many said yes, maybe and no to a questionnaire; see
+        :mod:`planner.survey`.
     assumptions
         Other figures of :mod:`planner.assumptions` that are not the default, by key: a table of
         TOML, or pairs. A key that the scenario has itself is taken as that key.
@@ -177,6 +188,7 @@ class Scenario(BaseModel):
     commune_share_min: float = Field(default=0.0, ge=0, le=1)
     mesh_share_min: float = Field(default=0.0, ge=0, le=1)
     seats_bind: bool = False
+    critical_mass: bool = False
     inaccessible: tuple[str, ...] = Field(default=(), strict=False)
     premises_gate: bool = True
     bourg_min_population: int = Field(
@@ -206,6 +218,9 @@ class Scenario(BaseModel):
     vacancy_months: int = Field(default=0, ge=0, le=12)
     employers_share: float = Field(default=_default("employers_share"), ge=0, le=1)
     weights: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = Field(default=(), strict=False)
+    survey: tuple[tuple[str, tuple[Answers, Answers, Answers]], ...] = Field(
+        default=(), strict=False
+    )
     assumptions: tuple[tuple[str, float], ...] = Field(default=(), strict=False)
 
     @field_validator("profile")
@@ -262,7 +277,9 @@ class Scenario(BaseModel):
             raise ValueError(str(error).removeprefix("assumptions: ").removesuffix(".")) from error
         return tuple(sorted(pairs))
 
-    @field_validator("decay_steps", "available_year", "assumptions", "weights", mode="before")
+    @field_validator(
+        "decay_steps", "available_year", "assumptions", "weights", "survey", mode="before"
+    )
     @classmethod
     def _pairs(cls, pairs: object) -> object:
         """Take a list of pairs, or a table of TOML, as pairs in order."""
@@ -309,6 +326,13 @@ class Scenario(BaseModel):
             }
             for tier in TIERS
         }
+
+    @property
+    def answers(self) -> pd.DataFrame | None:
+        """Answers to a questionnaire by commune, see :class:`planner.survey.Survey`."""
+        if not self.survey:
+            return None
+        return pd.DataFrame.from_dict(dict(self.survey), orient="index", columns=list(COUNTS))
 
     @property
     def opening_hours(self) -> dict[str, int]:

@@ -159,6 +159,7 @@ def _why(case: Case, place: str, gain: int, *, full: set[str], imposed: Mapping[
         said += (
             ", mais le nombre de sites est atteint."
             if tiers <= full
-            else ", mais une autre règle du scénario l’écarte (coût, espacement, commune)."
+            else ", mais une autre règle du scénario l’écarte (coût, espacement, commune, masse "
+            "critique)."
         )
     return f"{said} {imposed[place]}" if place in imposed else said

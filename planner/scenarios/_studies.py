@@ -230,7 +230,7 @@ def _phases(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         commune_invest_max_eur=scenario.year_invest_max_eur,
         hours_max=scenario.year_hours_max,
         opening_hours=scenario.opening_hours,
-        available_year=dict(scenario.available_year),
+        available_year=case.available_year,
         ramp=tuple(scenario.figures[f"ramp_year_{year}"] for year in (1, 2, 3)),
         discount_rate=scenario.discount_rate,
         days_a_week=scenario.user_days_a_week,

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from planner._tables import damaged_accents, listed, refuse
+from planner.sources import cog
 
 COLUMNS = ("id", "name", "kind", "commune", "lon", "lat", "status", "source")
 """Columns of the premises table of `planner.sources.tables`."""
@@ -60,6 +61,7 @@ def located(rows: pd.DataFrame, communes: gpd.GeoDataFrame, *, where: str) -> Pr
     InputError
         When names have damaged accents.
     """
+    rows = rows.assign(code=cog.today(rows["code"]))
     named = rows["code"].isin(communes.index).to_numpy()
     placed = np.isfinite(rows["x"].to_numpy()) & np.isfinite(rows["y"].to_numpy())
     lost = rows[named & ~placed]
@@ -119,8 +121,11 @@ def _commune(points: gpd.GeoSeries, shapes: gpd.GeoSeries, codes: pd.Series) -> 
 def _note(frame: pd.DataFrame, lost: pd.DataFrame, astray: pd.DataFrame) -> str:
     note = f"{len(frame)} lieux"
     if len(lost):
-        note += f" ; {len(lost)} sans position, écartés"
+        note += f" ; {len(lost)} sans position, écartés ({_told(lost)})"
     if len(astray):
-        names = listed([name or i for i, name in zip(astray["id"], astray["name"], strict=True)])
-        note += f" ; {len(astray)} loin de leur commune, écartés ({names})"
+        note += f" ; {len(astray)} loin de leur commune, écartés ({_told(astray)})"
     return f"{note}."
+
+
+def _told(rows: pd.DataFrame) -> str:
+    return listed([name or i for i, name in zip(rows["id"], rows["name"], strict=True)])

@@ -5,6 +5,7 @@ as JSON or as GeoJSON of contours, reads the same.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ from planner.sources.tables import in_metropolitan_france, is_metropolitan
 SERVER = "https://geo.api.gouv.fr"
 SOURCE = "API Géo (Etalab), d’après l’IGN et l’Insee"
 LICENCE = "Licence Ouverte 2.0"
+
+MAX_REPAIR = 0.01
+"""Share of its area by which mending a contour may change it; beyond, it is refused."""
 
 MAX_BYTES = 200_000_000
 """Largest answer read, in bytes: the contours of an EPCI are a few megabytes."""
@@ -201,12 +205,15 @@ def read(path: Path | str) -> gpd.GeoDataFrame:
     -------
     GeoDataFrame
         Index code (text), sorted; columns name, population (int), lon, lat (degrees: the town
-        hall's, else the centre, else a point inside), point_source, geometry (EPSG:4326).
+        hall's, else the centre, else a point inside), point_source, repair_change (share of its
+        area by which mending a contour that crosses itself changed it, NaN for the others),
+        geometry (EPSG:4326, without heights).
 
     Raises
     ------
     InputError
-        With every fault: a commune without code, name, inhabitants or contour, or outside France.
+        With every fault: a commune without code, name, inhabitants or contour, or outside France,
+        or one whose contour cannot be mended within `MAX_REPAIR` of its area.
     """
     path = Path(path)
     rows = [_flat(item) for item in _items(path)]
@@ -223,6 +230,7 @@ def read(path: Path | str) -> gpd.GeoDataFrame:
             "name": [" ".join(row["nom"].split()) for row in rows],
             "population": np.array([row["population"] for row in rows], dtype=np.int64),
             **_points(rows),
+            "repair_change": [row["repair_change"] for row in rows],
         },
         geometry=[row["contour"] for row in rows],
         index=pd.Index([str(row["code"]) for row in rows], dtype=str, name="code"),
@@ -268,15 +276,49 @@ def _items(path: Path) -> list[Mapping[str, Any]]:
 def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a commune with its geometries as shapely's, None where there is none."""
     row = {name: item.get(name) for name in ("nom", "code", "population")}
-    return row | {name: _shape(item.get(name)) for name in ("mairie", "centre", "contour")}
+    row |= {name: _shape(item.get(name)) for name in ("mairie", "centre", "contour")}
+    if row["contour"] is not None:
+        row["contour"], row["repair_change"] = repaired(row["contour"])
+    return row
+
+
+def repaired(shape: shapely.Geometry) -> tuple[shapely.Geometry, float]:
+    """Return a polygon that does not cross itself, and by what share of its area that changed it.
+
+    Parameters
+    ----------
+    shape
+        Any geometry; one that is valid is returned as it is.
+
+    Returns
+    -------
+    shape
+        The polygons of the valid geometry, as one.
+    change
+        Between 0 and 1, of the larger area; NaN where nothing was to be mended.
+
+    Examples
+    --------
+    >>> bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    >>> shape, change = repaired(bow_tie)
+    >>> shape.area, change
+    (0.5, 1.0)
+    """
+    if shape.is_valid:
+        return shape, math.nan
+    parts = shapely.get_parts(shapely.make_valid(shape))
+    whole = shapely.union_all(parts[np.isin(shapely.get_type_id(parts), [3, 6])])
+    larger = max(shape.area, whole.area)
+    return whole, abs(whole.area - shape.area) / larger if larger > 0 else 1.0
 
 
 def _shape(geometry: object) -> shapely.Geometry | None:
     if not isinstance(geometry, dict):
         return None
     try:
-        shape = shapely.geometry.shape(geometry)
-        finite = not shape.is_empty and np.isfinite(shape.bounds).all()
+        with np.errstate(invalid="ignore"):  # NaN is refused below, with the commune's name
+            shape = shapely.geometry.shape(geometry)
+        finite = not shape.is_empty and np.isfinite(shapely.get_coordinates(shape)).all()
     except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
         return None
     return shapely.force_2d(shape) if finite else None
@@ -295,6 +337,12 @@ def _faults(number: int, row: Mapping[str, Any]) -> list[str]:
         faults.append(f"{who}: population {people!r} is not a whole number. Ask for that field.")
     if row["contour"] is None or row["contour"].geom_type not in {"Polygon", "MultiPolygon"}:
         faults.append(f"{who}: no contour. Ask for the field contour, or geometry=contour.")
+    elif row["repair_change"] > MAX_REPAIR:
+        faults.append(
+            f"{who}: its contour crosses itself, and mending it changes its area by "
+            f"{100 * row['repair_change']:.1f} %, above {100 * MAX_REPAIR:g} %. Take the contour "
+            "from its publisher again, or repair it (QGIS: Fix geometries)."
+        )
     return faults
 
 

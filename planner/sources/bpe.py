@@ -18,6 +18,7 @@ import pandas as pd
 from pyproj import Transformer
 
 from planner._errors import InputError
+from planner.sources import cog
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
 from planner.sources._national import OtherTableError, Table, checked, chunks, numbers, tables_of
 from planner.sources._places import Premises, located, plain
@@ -207,7 +208,8 @@ def _rows(
             "and LAMBERT_Y. Take the edition with geolocated establishments (“ensemble_xy”)."
         )
     for chunk in chunks(table):
-        rows = chunk[chunk["code"].str.upper().isin(communes.index)].copy()
+        code = cog.today(chunk["code"].str.upper())
+        rows = chunk.assign(code=code)[code.isin(communes.index)]
         if rows.empty:
             continue
         years = rows["edition"] if "edition" in rows else pd.Series("", index=rows.index)
@@ -245,7 +247,7 @@ def _positioned(rows: pd.DataFrame, table: Table, communes: gpd.GeoDataFrame) ->
             "id": [f"bpe-{code}-{lon:.5f}-{lat:.5f}" for code, lon, lat in zipped],
             "name": [plain(n) or NAMES[kind] for n, kind in zip(names, rows["kind"], strict=True)],
             "kind": rows["kind"].to_numpy(),
-            "code": rows["code"].str.upper().to_numpy(),
+            "code": rows["code"].to_numpy(),
             "x": x,
             "y": y,
             "status": "candidate",

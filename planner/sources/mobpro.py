@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from planner._errors import InputError
+from planner.sources import cog
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached
 from planner.sources._national import checked, chunks, numbers, tables_of
 
@@ -99,10 +100,13 @@ def read(path: Path | str, codes: Collection[str]) -> Flows:
         nobody of these communes.
     """
     parts = []
+    old: list[pd.Series] = []
     with tables_of(path, what=_WHAT, columns=_COLUMNS, optional=_OPTIONAL) as tables:
         for table in tables:
             for chunk in chunks(table):
-                kept = chunk[chunk["home"].isin(codes) | chunk["work"].isin(codes)]
+                ends = {name: cog.today(chunk[name]) for name in ("home", "work")}
+                now = chunk.assign(**ends, own_home=chunk["home"], own_work=chunk["work"])
+                kept = now[now["home"].isin(codes) | now["work"].isin(codes)]
                 strange = ~kept["home"].str.fullmatch(_CODE)
                 if strange.any():
                     row, code = kept.loc[strange, ["row", "home"]].iloc[0]
@@ -112,12 +116,14 @@ def read(path: Path | str, codes: Collection[str]) -> Flows:
                     )
                 rows = kept[["home", "work"]].assign(workers=numbers(kept, "weight", table))
                 parts.append(_at_home(rows, kept))
+                old += [kept["own_home"], kept["own_work"]]
     pairs = pd.concat(parts) if parts else pd.DataFrame(columns=["home", "work", "workers"])
     if pairs.empty:
         raise InputError(f"{path}: nobody lives or works in these communes. Do the years agree?")
     sums = pairs.groupby(["home", "work"])["workers"].agg(math.fsum)  # whatever the order of rows
     frame: pd.DataFrame = sums.reset_index()
-    return Flows(frame, _note(frame, set(codes)))
+    merged = cog.moved_note(pd.concat(old))
+    return Flows(frame, f"{_note(frame, set(codes))} {merged}".strip())
 
 
 def _at_home(rows: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:

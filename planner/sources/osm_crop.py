@@ -10,16 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import osmium
-from osmium.osm import NODE, RELATION, WAY, Node
+from osmium.osm import NODE, RELATION, WAY, Node, TagList
 
 from planner._errors import InputError
 from planner._files import replacing
 from planner._osm import checked_path, reading
+from planner.sources import osm_water
 from planner.sources.overpass import Box, checked_box
 
 ROADS = "highway"
 PLACES = ("building", "landuse", "place", "shop", "amenity", "office")
-"""Keys kept inside the inner box; `ROADS` in the outer one."""
+"""Keys kept inside the inner box; `ROADS` and rivers in the outer one."""
 
 _LEVEL = {"boundary": "administrative", "admin_level": "8"}
 
@@ -45,7 +46,7 @@ def crop(
         Box of the communes: west, south, east, north. Premises, places, buildings, land use and
         communes' boundaries that touch it are kept.
     outer
-        Box of the roads.
+        Box of the roads and rivers.
     progress
         Told the passes done, of four.
 
@@ -105,13 +106,17 @@ def _nodes(
 def _ways(
     path: Path, kept: osmium.IdTracker, roads: osmium.IdTracker, places: osmium.IdTracker
 ) -> int:
-    """Keep the roads and the areas that touch their box; return how many roads."""
+    """Keep the roads, rivers and areas that touch their box; return how many roads."""
     found = 0
     keyed = osmium.filter.KeyFilter(ROADS)
     touching = osmium.FileProcessor(str(path), WAY).with_filter(keyed)
     for way in touching.with_filter(roads.contains_filter()):
         kept.add_way(way.id)
         found += 1
+    water = osmium.filter.TagFilter(*osm_water.TAGS)
+    wet = osmium.FileProcessor(str(path), WAY).with_filter(water)
+    for way in wet.with_filter(roads.contains_filter()):
+        kept.add_way(way.id)
     for way in osmium.FileProcessor(str(path), WAY).with_filter(places.contains_filter()):
         places.add_way(way.id)
         if any(key in way.tags for key in PLACES):
@@ -124,9 +129,14 @@ def _relations(path: Path, kept: osmium.IdTracker, places: osmium.IdTracker) -> 
     for relation in osmium.FileProcessor(str(path), RELATION):
         tags = relation.tags
         commune = all(tags.get(key) == value for key, value in _LEVEL.items())
-        area = tags.get("type") == "multipolygon" and any(key in tags for key in PLACES)
+        told = any(key in tags for key in PLACES) or _is_water(tags)
+        area = tags.get("type") == "multipolygon" and told
         if (commune or area) and places.contains_any_references(relation):
             kept.add_relation(relation.id)
+
+
+def _is_water(tags: TagList) -> bool:
+    return any(tags.get(key) == value for key, value in osm_water.AREAS)
 
 
 def _write(path: Path, out: Path, kept: osmium.IdTracker) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from planner._errors import InputError, NetworkError
-from planner.sources import osm
+from planner.sources import osm, osm_water
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, cached, download
 
 SERVER = "https://overpass-api.de/api/interpreter"
@@ -129,6 +129,8 @@ def fetch_territory(
 def territory_query(inner: Box, outer: Box, *, buildings: bool, timeout_s: float) -> str:
     """Return the question `fetch_territory` asks: roads of one box, places of a smaller one.
 
+    Rivers go with roads, lakes with places.
+
     Examples
     --------
     >>> box = (4.5, 46.0, 4.6, 46.1)
@@ -145,6 +147,8 @@ def territory_query(inner: Box, outer: Box, *, buildings: bool, timeout_s: float
     land = "|".join(sorted(osm.WORK_LANDUSE))
     parts = [
         f"way[highway]({_bounds(outer)});",
+        f'way[waterway~"^({"|".join(osm_water.LINES)})$"]({_bounds(outer)});',
+        *(f"wr[{key}={value}]({places});" for key, value in osm_water.AREAS),
         f"nwr[shop]({places});",
         *kinds,
         f'wr[landuse~"^({land})$"]({places});',

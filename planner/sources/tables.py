@@ -6,11 +6,14 @@ file           columns (those in brackets may be absent)
 populations    name, population, [code, year, source]
 communes       code, name, population, lon, lat, [point_source]
 residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE grid cells
-premises       id, name, kind, commune, lon, lat, status, source
+premises       id, name, kind, commune, lon, lat, status, source, [area_m2, state (light, medium,
+               heavy), accessible (yes, no), available_year (from 1)]
+establishments id, name, kind, commune, lon, lat, [source]: cooperatives and associations
 flows          home, work (commune codes), workers: who lives here and works there; maybe work_lon,
                work_lat, the centre of a workplace outside the territory
 jobs           code, jobs, workers: jobs of each commune, and residents who have one; maybe lon,
                lat, the centre of a commune outside the territory
+occupations    code, and those who live there and have a job, by occupation (`OCCUPATIONS`)
 sources        name (of an input), [what, source, licence, date, note]
 ============== ==================================================================================
 
@@ -28,7 +31,7 @@ from planner._tables import Column, read_csv, refuse
 
 INPUTS = (
     *("roads", "populations", "communes", "contours", "residents", "premises"),
-    *("flows", "jobs"),
+    *("flows", "jobs", "occupations", "establishments"),
 )
 """The inputs a territory can be built from, by the names the register gives them."""
 
@@ -39,6 +42,21 @@ KINDS = (
     *("activity_zone", "host_to_confirm"),
 )
 """Every kind of premises the planner knows."""
+
+ESTABLISHMENT_KINDS = ("scop", "scic", "cae", "association")
+"""Kinds of the table of establishments: cooperatives, then associations."""
+
+STATES = ("light", "medium", "heavy")
+"""Works that a room may need."""
+
+_WORDS = {
+    "state": {"léger": "light", "moyen": "medium", "lourd": "heavy"} | {s: s for s in STATES},
+    "accessible": {"oui": "yes", "non": "no", "yes": "yes", "no": "no"},
+}
+_MOST_M2, _MOST_YEARS = 100_000, 50
+
+OCCUPATIONS = ("cadres", "intermediate", "clerks", "workers", "craft", "farmers")
+"""Columns of the table of occupations: INSEE's groups 3, 4, 5, 6, 2 and 1."""
 
 _METROPOLITAN_FRANCE = (-5.5, 41.2, 9.8, 51.3)  # west, south, east, north, in degrees
 _CELL_ID = re.compile(r"CRS3035RES(\d+)mN(\d+)E(\d+)", re.IGNORECASE)
@@ -142,7 +160,8 @@ def read_premises(path: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns id, name, kind, commune (code), lon, lat (degrees, WGS84), status, source.
+        Columns id, name, kind, commune (code), lon, lat (degrees, WGS84), status, source; area_m2,
+        available_year (NaN where empty), state (one of `STATES`, or ""), accessible (yes, no, "").
 
     Raises
     ------
@@ -156,6 +175,10 @@ def read_premises(path: Path | str) -> pd.DataFrame:
         "commune": Column("code"),
         "lon": Column("number"),
         "lat": Column("number"),
+        "area_m2": Column("number", required=False, low=1, high=_MOST_M2),
+        "state": Column(required=False),
+        "accessible": Column(required=False),
+        "available_year": Column("count", required=False, low=1, high=_MOST_YEARS),
         "status": Column(empty=True),
         "source": Column(empty=True),
     }
@@ -165,10 +188,51 @@ def read_premises(path: Path | str) -> pd.DataFrame:
         for i, kind in zip(frame["id"], frame["kind"], strict=True)
         if kind not in KINDS
     ]
+    for name, words in _WORDS.items():
+        faults += [
+            f"premises {i}, column “{name}”: {_unknown(text, tuple(words))}"
+            for i, text in zip(frame["id"], frame[name], strict=True)
+            if text and text.casefold() not in words
+        ]
     refuse(str(path), faults + list(_misplaced(frame, ids="id", codes="commune")))
+    for name, words in _WORDS.items():
+        frame[name] = [words[text.casefold()] if text else "" for text in frame[name]]
     notes = zip(frame["source"], frame["status"], strict=True)
     frame["source"] = [" – ".join(part for part in note if part) for note in notes]
     frame["status"] = [_status(text) for text in frame["status"]]
+    return frame
+
+
+def read_establishments(path: Path | str) -> pd.DataFrame:
+    """Read cooperatives and associations.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, name, kind (one of `ESTABLISHMENT_KINDS`), commune (code), lon, lat (degrees,
+        WGS84), source.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file: also an unknown kind, and a position outside France.
+    """
+    columns = {
+        "id": Column(),
+        "name": Column(empty=True),
+        "kind": Column(),
+        "commune": Column("code"),
+        "lon": Column("number"),
+        "lat": Column("number"),
+        "source": Column(required=False),
+    }
+    frame = read_csv(path, what="establishments", columns=columns, key="id")
+    faults = [
+        f"establishment {i}, column “kind”: {_unknown(kind, ESTABLISHMENT_KINDS)}"
+        for i, kind in zip(frame["id"], frame["kind"], strict=True)
+        if kind not in ESTABLISHMENT_KINDS
+    ]
+    refuse(str(path), faults + list(_misplaced(frame, ids="id", codes="commune")))
     return frame
 
 
@@ -224,6 +288,24 @@ def read_jobs(path: Path | str) -> pd.DataFrame:
     columns |= dict.fromkeys(("lon", "lat"), _MAYBE)
     frame = read_csv(path, what="jobs", columns=columns, key="code")
     refuse(str(path), list(_half_placed(frame, ids="code")))
+    return frame.set_index("code").sort_index()
+
+
+def read_occupations(path: Path | str) -> pd.DataFrame:
+    """Read the residents of each commune who have a job, by occupation.
+
+    Returns
+    -------
+    DataFrame
+        Index code, sorted; columns as `OCCUPATIONS` (floats: weights of a survey are not whole).
+
+    Raises
+    ------
+    InputError
+        With every fault of the file.
+    """
+    columns = {"code": Column("code")} | dict.fromkeys(OCCUPATIONS, Column("number", low=0))
+    frame = read_csv(path, what="occupations", columns=columns, key="code")
     return frame.set_index("code").sort_index()
 
 

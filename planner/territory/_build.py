@@ -14,8 +14,8 @@ from planner._files import digest
 from planner._osm import SUFFIXES, checked_path
 from planner._tables import refuse
 from planner.sources import api_geo, osm, tables
-from planner.territory import _checks, _places, _premises, _residents, _write
-from planner.territory._model import GPKG, SOURCE_COLUMNS, TOML, Territory
+from planner.territory import _checks, _mergers, _places, _premises, _residents, _write
+from planner.territory._model import FACTS, GPKG, SOURCE_COLUMNS, TOML, Territory
 from planner.territory._read import read
 
 OSM_CREDIT = "© les contributeurs OpenStreetMap (ODbL)"
@@ -30,6 +30,8 @@ _WHAT: Mapping[str, str] = MappingProxyType(
         "premises": "Équipements, coworkings et zones d’activité connus",
         "flows": "Actifs par commune de résidence et de travail",
         "jobs": "Emplois et actifs occupés par commune",
+        "establishments": "Coopératives et associations",
+        "occupations": "Actifs occupés par métier et commune de résidence",
     }
 )
 
@@ -44,11 +46,13 @@ class _Inputs(NamedTuple):
     contours: gpd.GeoDataFrame | None
     cells: pd.DataFrame | None
     premises: pd.DataFrame | None
+    establishments: pd.DataFrame | None
     origins: pd.DataFrame | None
+    moved: Mapping[str, str]
 
 
 class _Built(NamedTuple):
-    """The three layers, and for the register what was done to make each."""
+    """The layers, and for the register what was done to make each."""
 
     layers: Mapping[str, gpd.GeoDataFrame]
     notes: Mapping[str, str]
@@ -64,8 +68,10 @@ def build(  # noqa: PLR0913 - one option a kind of file
     contours: Path | str | None = None,
     residents: Path | str | None = None,
     premises: Path | str | None = None,
+    establishments: Path | str | None = None,
     flows: Path | str | None = None,
     jobs: Path | str | None = None,
+    occupations: Path | str | None = None,
     sources: Path | str | None = None,
     overwrite: bool = False,
 ) -> Territory:
@@ -101,10 +107,14 @@ def build(  # noqa: PLR0913 - one option a kind of file
         CSV: inhabited cells of the INSEE grid.
     premises
         CSV: facilities, coworkings and activity zones known from elsewhere.
+    establishments
+        CSV: cooperatives and associations.
     flows
         CSV: commuters by commune of home and of work.
     jobs
         CSV: jobs and workers of each commune.
+    occupations
+        CSV: residents of each commune who have a job, by occupation.
     sources
         CSV: who published each of these files, under which licence and when, for the register.
         A row for an input that is not given says in the register what is missing.
@@ -131,8 +141,10 @@ def build(  # noqa: PLR0913 - one option a kind of file
         "contours": contours,
         "residents": residents,
         "premises": premises,
+        "establishments": establishments,
         "flows": flows,
         "jobs": jobs,
+        "occupations": occupations,
         "sources": sources,
     }
     inputs = _read_inputs({name: Path(p) for name, p in given.items() if p is not None})
@@ -165,22 +177,45 @@ def _read_inputs(paths: Mapping[str, Path]) -> _Inputs:
             "Give one of them."
         )
 
-    def table(name: str) -> Any:  # noqa: ANN401 - a frame, of rows or of shapes, or None
-        return _READERS[name](paths[name]) if name in paths else None
-
-    for name in ("flows", "jobs"):  # kept as they are: read here to refuse what is faulty
-        table(name)
-
+    found, moved = _tables(paths)
+    extract = osm.read(paths["roads"]) if "roads" in paths else None
+    if extract is not None:
+        extract, moved["roads"] = _mergers.boundaries_to_today(extract)
     return _Inputs(
         paths=paths,
-        populations=table("populations"),
-        communes=table("communes"),
-        contours=table("contours"),
-        cells=table("residents"),
-        premises=table("premises"),
-        origins=table("sources"),
-        extract=osm.read(paths["roads"]) if "roads" in paths else None,
+        populations=found.get("populations"),
+        communes=found.get("communes"),
+        contours=found.get("contours"),
+        cells=found.get("residents"),
+        premises=found.get("premises"),
+        establishments=found.get("establishments"),
+        origins=found.get("sources"),
+        extract=extract,
+        moved=moved,
     )
+
+
+def _tables(paths: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tables given, in the communes of now, and what was moved; or all their faults.
+
+    Flows and jobs are kept as files and read again with the territory.
+    """
+    found: dict[str, Any] = {}
+    moved: dict[str, str] = {}
+    errors: list[InputError] = []
+    for name, reader in _READERS.items():
+        if name not in paths:
+            continue
+        try:
+            found[name] = reader(paths[name])
+            if name != "sources":
+                found[name], moved[name] = _mergers.to_today(name, found[name])
+        except InputError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    refuse("the input files", [fault for error in errors for fault in error.faults])
+    return found, moved
 
 
 _READERS = MappingProxyType(
@@ -190,33 +225,38 @@ _READERS = MappingProxyType(
         "contours": api_geo.read,
         "residents": tables.read_cells,
         "premises": tables.read_premises,
+        "establishments": tables.read_establishments,
         "flows": tables.read_flows,
         "jobs": tables.read_jobs,
+        "occupations": tables.read_occupations,
         "sources": tables.read_sources,
     }
 )
 
 
 def _layers(inputs: _Inputs) -> _Built:
-    """Make the three layers, one after the other."""
+    """Make the layers, one after the other."""
     try:
         communes, communes_note = _communes(inputs)
         residents, residents_note = _people(inputs, communes)
         premises, premises_note = _sites(inputs, communes)
+        layers = {"communes": communes, "residents": residents, "premises": premises}
+        notes = {"communes": communes_note, "residents": residents_note, "premises": premises_note}
+        if inputs.establishments is not None:
+            known = _premises.establishments_from_table(inputs.establishments, communes)
+            layers["establishments"] = known
+            notes["establishments"] = f"{len(known)} établissements du fichier establishments.csv."
     except InputError as error:  # faults between files: name them all
         files = ", ".join(str(path) for n, path in inputs.paths.items() if n in tables.INPUTS)
         raise InputError(f"{files} do not agree.\n{error}") from error
-    layers = {"communes": communes, "residents": residents, "premises": premises}
-    return _Built(
-        {name: frame.sort_index() for name, frame in layers.items()},
-        {"communes": communes_note, "residents": residents_note, "premises": premises_note},
-    )
+    return _Built({name: frame.sort_index() for name, frame in layers.items()}, notes)
 
 
 def _communes(inputs: _Inputs) -> tuple[gpd.GeoDataFrame, str]:
     if inputs.contours is not None:
         frame = _places.communes_from_contours(inputs.contours)
-        return frame, "Contours, populations et positions des mairies, tels que publiés."
+        note = "Contours, populations et positions des mairies, tels que publiés."
+        return frame, note + _places.repairs_note(inputs.contours["repair_change"])
     if inputs.communes is not None and inputs.cells is not None:
         frame = _places.communes_from_cells(inputs.communes, inputs.cells)
         side = inputs.cells["side"].max() / 1000
@@ -255,20 +295,28 @@ def _sites(inputs: _Inputs, communes: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFram
         notes.append(f"{len(known)} lieux du fichier premises.csv.")
         if inputs.extract is not None:
             new = _premises.without_doubles(known, parts[-1])
+            parts[-1] = _premises.with_facts(parts[-1], known)
             notes.append(
                 f"{len(known) - len(new)} d’entre eux écartés : déjà dans OpenStreetMap (même "
                 f"genre à moins de {_premises.DOUBLE_M:g} m)."
             )
             known = new
         parts.append(known)
-    return pd.concat(parts), " ".join(notes)
+    every = pd.concat(parts)
+    texts = {fact: "" for fact, kind in FACTS.items() if kind is str and fact in every}
+    return every.fillna(texts), " ".join(notes)
 
 
 def _register(inputs: _Inputs, built: _Built) -> pd.DataFrame:
     """Return the register: one row an input file, one a layer, one for the hosts supposed."""
     rows = [_input_row(inputs, name) for name in tables.INPUTS if name in inputs.paths]
     rows += _missing_rows(inputs)
-    what = {"communes": "Communes", "residents": "Points de demande", "premises": "Lieux"}
+    what = {
+        "communes": "Communes",
+        "residents": "Points de demande",
+        "premises": "Lieux",
+        "establishments": "Coopératives et associations",
+    }
     for layer, note in built.notes.items():
         if note:
             row = {"name": f"layer-{layer}", "what": what[layer], "status": "derived", "note": note}
@@ -306,6 +354,7 @@ def _input_row(inputs: _Inputs, name: str) -> dict[str, str]:
         row |= {str(column): str(text) for column, text in said.items() if text}
     if not row.get("source"):
         row |= {"status": "assumption", "note": f"Source à préciser. {row['note']}".strip()}
+    row["note"] = f"{row['note']} {inputs.moved.get(name, '')}".strip()
     return row
 
 

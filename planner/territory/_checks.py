@@ -16,10 +16,14 @@ from pyproj import CRS, Transformer
 
 from planner._files import digest
 from planner._tables import listed
-from planner.territory._model import LAYERS, ORIGINS, SOURCE_COLUMNS, STATUSES
+from planner.sources.tables import STATES
+from planner.territory._model import ALL_LAYERS, FACTS, LAYERS, ORIGINS, SOURCE_COLUMNS, STATUSES
 
 MAX_OUTSIDE_M = 20_000.0
 """How far from the communes' extent a point may be before it is refused as misplaced."""
+
+
+_POINTS = ("residents", "premises", "establishments")
 
 
 class Draft(NamedTuple):
@@ -45,7 +49,7 @@ def check_filled(draft: Draft) -> Iterator[str]:
 def check_ids(draft: Draft) -> Iterator[str]:
     """Every row has an id, and no two the same."""
     for layer, frame in draft.layers.items():
-        name = LAYERS[layer].key
+        name = ALL_LAYERS[layer].key
         ids = frame.index.to_series()
         missing = int((ids.isna() | (ids == "")).sum())
         if missing:
@@ -58,7 +62,7 @@ def check_ids(draft: Draft) -> Iterator[str]:
 def check_numbers(draft: Draft) -> Iterator[str]:
     """Every number is finite; inhabitants are not negative, and whole for a commune."""
     for layer, frame in draft.layers.items():
-        for column, kind in LAYERS[layer].columns.items():
+        for column, kind in ALL_LAYERS[layer].columns.items():
             if kind is not float:
                 continue
             values = pd.to_numeric(frame[column], errors="coerce").astype(float)
@@ -73,13 +77,10 @@ def check_numbers(draft: Draft) -> Iterator[str]:
 
 
 def check_texts(draft: Draft) -> Iterator[str]:
-    """Every text cell is filled, but a premises' name and source, which may be unknown."""
+    """Every text cell is filled, but names and sources, which may be unknown."""
     for layer, frame in draft.layers.items():
-        for column, kind in LAYERS[layer].columns.items():
-            if kind is str and (layer, column) not in {
-                ("premises", "name"),
-                ("premises", "source"),
-            }:
+        for column, kind in ALL_LAYERS[layer].columns.items():
+            if kind is str and (layer == "communes" or column not in {"name", "source"}):
                 bad = frame[column].isna() | (frame[column] == "")
                 yield from _rows(frame, bad, layer=layer, column=column, fix="empty. Fill it in")
 
@@ -94,6 +95,26 @@ def check_statuses(draft: Draft) -> Iterator[str]:
         )
 
 
+def check_facts(draft: Draft) -> Iterator[str]:
+    """Every fact of a premises is a number above 0, or one of a few words, or empty."""
+    frame = draft.layers.get("premises")
+    if frame is None:
+        return
+    words = {"state": ("", *STATES), "accessible": ("", "yes", "no")}
+    for fact, kind in LAYERS["premises"].kinds(frame.columns).items():
+        if fact not in FACTS:
+            continue
+        if kind is str:
+            bad = ~frame[fact].fillna("").isin(words[fact])
+            fix = f"not one of {', '.join(words[fact][1:])}"
+        else:
+            values = pd.to_numeric(frame[fact], errors="coerce").astype(float)
+            whole = (values % 1 == 0) | (fact != "available_year")
+            bad = frame[fact].notna() & ~((values >= 1) & np.isfinite(values) & whole)
+            fix = "not a valid number, 1 or more. Correct it"
+        yield from _rows(frame, bad, layer="premises", column=fact, fix=fix)
+
+
 def check_geometries(draft: Draft) -> Iterator[str]:
     """Every geometry is there, finite, valid, and of the layer's type."""
     for layer, frame in draft.layers.items():
@@ -106,10 +127,11 @@ def check_geometries(draft: Draft) -> Iterator[str]:
             column="geometry",
             fix="null or empty. Draw it, or delete it",
         )
-        finite = np.isfinite(shapely.bounds(shapes)).all(axis=1)
+        xy, place = shapely.get_coordinates(shapes, return_index=True)
+        finite = ~np.isin(np.arange(len(frame)), place[~np.isfinite(xy).all(axis=1)])
         fix = "not finite coordinates. Check the CRS of the layer"
         yield from _rows(frame, ~absent & ~finite, layer=layer, column="geometry", fix=fix)
-        wanted = LAYERS[layer].geometry
+        wanted = ALL_LAYERS[layer].geometry
         types = pd.Series(shapely.get_type_id(shapes)).isin([3, 6] if wanted == "Polygon" else [0])
         wrong = ~absent & ~types.to_numpy()
         yield from _rows(
@@ -121,9 +143,9 @@ def check_geometries(draft: Draft) -> Iterator[str]:
 
 
 def check_communes_known(draft: Draft) -> Iterator[str]:
-    """Every resident and every premises is in a commune of the communes layer."""
+    """Every resident, premises and establishment is in a commune of the communes layer."""
     communes = draft.layers.get("communes")
-    for layer in ("residents", "premises"):
+    for layer in _POINTS:
         frame = draft.layers.get(layer)
         if frame is None or communes is None:
             continue
@@ -137,7 +159,7 @@ def check_communes_known(draft: Draft) -> Iterator[str]:
 
 
 def check_extent(draft: Draft) -> Iterator[str]:
-    """Residents, premises and commune centres are near the communes, not on another continent."""
+    """Points and commune centres are near the communes, not on another continent."""
     communes = draft.layers.get("communes")
     if communes is None or communes.empty:
         return
@@ -169,6 +191,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[str]], ...] = (
     check_numbers,
     check_texts,
     check_statuses,
+    check_facts,
     check_geometries,
     check_communes_known,
     check_extent,
@@ -207,8 +230,8 @@ def _rows(
 
 
 def _points(draft: Draft) -> Iterator[tuple[str, gpd.GeoDataFrame, np.ndarray, np.ndarray]]:
-    """Yield the points of the draft in its CRS: residents, premises, commune centres."""
-    for layer in ("residents", "premises"):
+    """Yield the points of the draft in its CRS, then the commune centres."""
+    for layer in _POINTS:
         frame = draft.layers.get(layer)
         if frame is not None:
             x, y = shapely.bounds(frame.geometry.to_numpy())[:, :2].T

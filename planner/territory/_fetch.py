@@ -30,9 +30,11 @@ from planner.sources import (
     mobpro,
     osm_crop,
     overpass,
+    sirene,
     third_places,
 )
 from planner.sources._http import POLITE, Polite, Receipt, SourceError, kept_or_made
+from planner.sources._national import OtherTableError
 from planner.territory import _write
 from planner.territory._build import build
 from planner.territory._model import TOML, Territory
@@ -53,6 +55,9 @@ SERVERS: Mapping[str, str] = MappingProxyType(
         "bpe": bpe.URL,
         "third-places": third_places.URL,
         "france-services": france_services.URL,
+        "sirene": sirene.URL,
+        "sirene-units": sirene.URL,
+        "sirene-places": sirene.URL,
         "mobpro": mobpro.URL,
         "jobs": employment.URL,
         "centres": api_geo.CENTRES_URL,
@@ -124,10 +129,10 @@ def fetch(
     """Make the territory of an EPCI from open data.
 
     Communes come from API Géo, roads and premises from OpenStreetMap, residents, shops, commuters
-    and jobs from INSEE, third places and France services from their lists. Communes and roads are
-    needed; a source that cannot be had otherwise is replaced by an
-    estimate, and the register says which and why. Downloads are kept in `cache`: run again after a
-    failure, and only what is missing is asked for.
+    and jobs from INSEE, cooperatives and associations from SIRENE, third places and France services
+    from their lists. Communes and roads are needed; a source that cannot be had otherwise is
+    replaced by an estimate, and the register says which and why. Downloads are kept in `cache`: run
+    again after a failure, and only what is missing is asked for.
 
     Parameters
     ----------
@@ -187,10 +192,12 @@ def fetch(
             "contours": contours,
             "residents": _residents(run, shapes, Path(work)),
             "premises": _premises(run, shapes, Path(work)),
+            "establishments": _establishments(run, shapes, Path(work)),
         }
         centres = _centres(run)
         made["flows"] = _flows(run, shapes, centres, Path(work))
         made["jobs"] = _jobs(run, shapes, centres, Path(work))
+        made["occupations"] = _occupations(run, shapes, Path(work))
         buildings = made["residents"].path is None
         made["roads"] = _roads(run, shapes, pbf, buffer_km=buffer_km, buildings=buildings)
         progress("build", 0, 1)
@@ -288,6 +295,31 @@ def _centres(run: _Run) -> _Centres:
         return _Centres(None, f" {_missing(run, 'Centres des communes de travail', error)}")
 
 
+def _establishments(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return the cooperatives and associations, at their commune's centre where need be."""
+    what = "Coopératives et associations (Sirene)"
+    try:
+        raw = _raw(run, "sirene", sirene.fetch)
+        units = _raw(run, "sirene-units", sirene.fetch_units)
+        places, nowhere = None, ""
+        try:
+            places = _raw(run, "sirene-places", sirene.fetch_places)
+        except SourceError as error:
+            nowhere = f" {_missing(run, 'Positions', error)}"
+        at = places.path if places else None
+        found = sirene.read(raw.path, shapes, units=units.path, places=at)
+    except PlannerError as error:
+        if "sirene" in run.files:
+            raise
+        return _Made(None, "", "", "", _missing(run, what, error))
+    files = " ".join(_origin(receipt) for receipt in (raw, units, places) if receipt)
+    note = f"{found.note}{nowhere} {files}"
+    if found.frame.empty:
+        return _Made(None, "", "", "", f"{what} : {note}")
+    path = _csv(found.frame.drop(columns="status"), work / "establishments.csv")
+    return _Made(path, sirene.SOURCE, sirene.LICENCE, raw.date, note)
+
+
 def _flows(run: _Run, shapes: gpd.GeoDataFrame, centres: _Centres, work: Path) -> _Made:
     """Return who lives where and works where, and where that is outside the territory."""
     try:
@@ -324,15 +356,31 @@ def _jobs(run: _Run, shapes: gpd.GeoDataFrame, centres: _Centres, work: Path) ->
         note = f"Avec les communes jusqu’à {JOBS_KM:g} km. "
     try:
         raw = _raw(run, "jobs", employment.fetch)
-        frame = employment.read(raw.path, shapes.index, around=near.index)
+        found = employment.read(raw.path, shapes.index, around=near.index)
     except PlannerError as error:
         if "jobs" in run.files:
             raise
         return _Made(None, "", "", "", _missing(run, "Emplois par commune", error))
+    frame = found.frame.copy()
     for name in ("lon", "lat"):
         frame[name] = frame["code"].map(near[name]).round(_PLACES)
+    note = " ".join(filter(None, (found.note, note.strip(), _origin(raw))))
     path = _csv(frame, work / "jobs.csv")
-    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, f"{note}{_origin(raw)}")
+    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
+
+
+def _occupations(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
+    """Return those who have a job by occupation, from the file of the jobs."""
+    try:
+        raw = _raw(run, "jobs", employment.fetch)
+        found = employment.read_occupations(raw.path, shapes.index)
+    except PlannerError as error:
+        if "jobs" in run.files and not isinstance(error, OtherTableError):
+            raise
+        return _Made(None, "", "", "", _missing(run, "Métiers des actifs", error))
+    path = _csv(found.frame, work / "occupations.csv")
+    note = " ".join(filter(None, ("Actifs occupés de 15 à 64 ans.", found.note, _origin(raw))))
+    return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
 
 
 def _roads(

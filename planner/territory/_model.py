@@ -1,7 +1,7 @@
 """What a territory is: the value everything else reads, and the shape of its three layers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -29,12 +29,25 @@ planner's own GeoPackage have none, so that correcting it in QGIS stays possible
 
 
 class Layer(NamedTuple):
-    """The shape of one layer: its key (the index), its columns (text or number), its geometry."""
+    """The shape of a layer: its key (the index), its columns (text or number), its geometry.
+
+    Columns that are `optional` may be absent, and their cells empty.
+    """
 
     key: str
     columns: Mapping[str, type[str] | type[float]]
     geometry: Literal["Polygon", "Point"]
+    optional: Mapping[str, type[str] | type[float]] = MappingProxyType({})
 
+    def kinds(self, present: Collection[str]) -> dict[str, type[str] | type[float]]:
+        """Return its columns, and those of the optional ones that are present, with their kind."""
+        return {**self.columns, **{c: k for c, k in self.optional.items() if c in present}}
+
+
+FACTS: Mapping[str, type[str] | type[float]] = MappingProxyType(
+    {"area_m2": float, "state": str, "accessible": str, "available_year": float}
+)
+"""What may be known of a premises: see `Territory.premises`."""
 
 LAYERS: Mapping[str, Layer] = MappingProxyType(
     {
@@ -45,16 +58,30 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
         ),
         "residents": Layer("id", {"commune": str, "residents": float}, "Point"),
         "premises": Layer(
-            "id", dict.fromkeys(("name", "kind", "commune", "status", "source"), str), "Point"
+            "id",
+            dict.fromkeys(("name", "kind", "commune", "status", "source"), str),
+            "Point",
+            optional=FACTS,
         ),
     }
 )
-"""The layers of a territory, in the order they are written."""
+"""The layers that every territory has, in the order they are written."""
+
+EXTRA_LAYERS: Mapping[str, Layer] = MappingProxyType(
+    {
+        "establishments": Layer(
+            "id", dict.fromkeys(("name", "kind", "commune", "source"), str), "Point"
+        )
+    }
+)
+"""Layers that a territory may have, written after the others."""
+
+ALL_LAYERS: Mapping[str, Layer] = MappingProxyType({**LAYERS, **EXTRA_LAYERS})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Territory:
-    """A territory in memory: three layers in one metric CRS, and the register of their sources.
+    """A territory in memory: its layers in one metric CRS, and the register of their sources.
 
     Attributes
     ----------
@@ -69,7 +96,9 @@ class Territory:
         Demand points. Index `id`; columns commune (code), residents (float), geometry (points).
     premises
         Index `id`; columns name (may be empty), kind, commune (code), status (``candidate``,
-        ``existing`` or ``to_confirm``), source, geometry (points).
+        ``existing`` or ``to_confirm``), source, geometry (points). Where somebody looked: area_m2,
+        state (works it needs: ``light``, ``medium`` or ``heavy``), accessible (``yes`` or ``no``),
+        available_year (from 1); a cell that is not known is NaN or empty.
     sources
         The register: one row an input or a derived layer, columns as `SOURCE_COLUMNS`.
     crs
@@ -81,11 +110,18 @@ class Territory:
         any of them does, and not with the version of GDAL that wrote the GeoPackage.
     roads_path
         The OpenStreetMap file that holds the roads, or None.
+    establishments
+        Cooperatives and associations. Index `id` (SIRET); columns name (may be empty), kind
+        (``scop``, ``scic``, ``cae`` or ``association``), commune (code), source, geometry (points);
+        None when not known.
     flows
         Commuters: columns home, work (commune codes; work may be outside), workers (float); None
         when not known.
     jobs
         Index code; columns jobs, workers (residents who have one), floats; None when not known.
+    occupations
+        Index code; residents who have a job by occupation, columns as
+        `planner.sources.tables.OCCUPATIONS`, floats; None when not known.
     """
 
     name: str
@@ -98,8 +134,10 @@ class Territory:
     attribution: tuple[str, ...] = field(repr=False)
     digest: str = field(repr=False)
     roads_path: Path | None = None
+    establishments: gpd.GeoDataFrame | None = field(default=None, repr=False)
     flows: pd.DataFrame | None = field(default=None, repr=False)
     jobs: pd.DataFrame | None = field(default=None, repr=False)
+    occupations: pd.DataFrame | None = field(default=None, repr=False)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: a small map, and what the territory holds."""

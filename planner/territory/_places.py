@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -11,10 +12,14 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
+from planner import _format
 from planner._tables import listed, refuse
 from planner.sources.osm import Extract
 from planner.sources.tables import is_metropolitan_france
 from planner.territory._write import rounded
+
+MAX_STRANGERS = 0.005
+"""Share of the residents of a grid that may be in communes nobody knows; they are left out."""
 
 _WGS84 = "EPSG:4326"
 _CELLS_CRS = "EPSG:3035"
@@ -47,9 +52,9 @@ def communes_from_osm(extract: Extract, populations: pd.DataFrame) -> gpd.GeoDat
     """
     boundaries = extract.boundaries.reset_index().set_index("code")
     refuse("populations", list(_unmatched(extract, populations)))
-    by_name = pd.Series(boundaries.index, index=[_plain(name) for name in boundaries["name"]])
+    by_name = pd.Series(boundaries.index, index=[plain_name(name) for name in boundaries["name"]])
     codes = [
-        code or str(by_name[_plain(name)])
+        code or str(by_name[plain_name(name)])
         for code, name in zip(populations["code"], populations["name"], strict=True)
     ]
     refuse("populations", _used_twice(codes))
@@ -121,6 +126,21 @@ def communes_from_contours(contours: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return metric[["name", "population", "centre_lon", "centre_lat", "geometry"]]
 
 
+def repairs_note(changes: pd.Series) -> str:
+    """Return how many contours were mended, and by how much at most, in French; "" if none.
+
+    Parameters
+    ----------
+    changes
+        Share of its area by which each contour was changed, NaN where it was not mended.
+    """
+    mended = int(changes.notna().sum())
+    if not mended:
+        return ""
+    most = _format.percent(float(changes.max()), decimals=2)
+    return f" Contours qui se recoupaient, réparés : {mended} (surface changée de {most} au plus)."
+
+
 def metric_crs(communes: pd.DataFrame) -> CRS:
     """Return the metric CRS of a territory: EPSG:2154 in metropolitan France, else UTM.
 
@@ -181,7 +201,7 @@ def _centred(frame: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.GeoDataFr
 def _centre(
     name: str, shape: shapely.Geometry, admin_centre: str, places: gpd.GeoDataFrame
 ) -> shapely.Point | None:
-    same = places[[_plain(place) == _plain(name) for place in places["name"]]]
+    same = places[[plain_name(place) == plain_name(name) for place in places["name"]]]
     same = same[same.intersects(shape)].sort_values("rank", kind="stable")
     points: dict[str, shapely.Point] = places.geometry.to_dict()
     return points.get(same.index[0] if len(same) else admin_centre)
@@ -190,8 +210,8 @@ def _centre(
 def _unmatched(extract: Extract, populations: pd.DataFrame) -> Iterator[str]:
     """Yield a fault for each row of the populations that is not exactly one boundary."""
     boundaries = extract.boundaries
-    plain = [_plain(name) for name in boundaries["name"]]
-    named = set(populations["code"]) | {_plain(name) for name in populations["name"]}
+    plain = [plain_name(name) for name in boundaries["name"]]
+    named = set(populations["code"]) | {plain_name(name) for name in populations["name"]}
     unused = [
         f"{name} ({code})"
         for code, name, key in zip(boundaries["code"], boundaries["name"], plain, strict=True)
@@ -202,14 +222,14 @@ def _unmatched(extract: Extract, populations: pd.DataFrame) -> Iterator[str]:
         same = (
             boundaries[boundaries["code"] == code]
             if code
-            else boundaries[[key == _plain(name) for key in plain]]
+            else boundaries[[key == plain_name(name) for key in plain]]
         )
         if len(same) > 1:
             codes = listed(list(same["code"]))
             faults.append(f"{name}: {len(same)} boundaries have this name. Give its code: {codes}.")
         elif same.empty:
             faults.append(f"{code or name}: no such boundary.{_hint(name, extract)}")
-        elif code.startswith("r") and _plain(same["name"].iloc[0]) != _plain(name):
+        elif code.startswith("r") and plain_name(same["name"].iloc[0]) != plain_name(name):
             other = same["name"].iloc[0]
             faults.append(f"{code} is {other} in the OpenStreetMap file, not {name}. Correct it.")
     yield from faults
@@ -218,7 +238,7 @@ def _unmatched(extract: Extract, populations: pd.DataFrame) -> Iterator[str]:
 
 
 def _hint(name: str, extract: Extract) -> str:
-    if _plain(name) in {_plain(other) for other in extract.incomplete}:
+    if plain_name(name) in {plain_name(other) for other in extract.incomplete}:
         return " The file holds only a part of it: take a wider extract."
     near = difflib.get_close_matches(name, list(extract.boundaries["name"]), n=1)
     return f" Did you mean {near[0]}?" if near else ""
@@ -232,24 +252,58 @@ def _used_twice(codes: list[str]) -> list[str]:
 def _without_partner(
     communes: pd.DataFrame, cells: pd.DataFrame, lived_in: pd.DataFrame
 ) -> Iterator[str]:
-    for code, name in zip(communes["code"], communes["name"], strict=True):
-        if code not in set(lived_in["commune"]):
-            yield f"{code} {name}: no inhabited cell, so no contour. Add its cells."
-    yield from strangers(cells, communes["code"])
+    bare = [
+        f"{code} {name}: no inhabited cell, so no contour. Add its cells."
+        for code, name in zip(communes["code"], communes["name"], strict=True)
+        if code not in set(lived_in["commune"])
+    ]
+    yield from bare
+    unknown = strangers(cells, communes["code"])
+    if bare or unknown.too_many:
+        yield from unknown.faults
 
 
-def strangers(cells: pd.DataFrame, codes: "pd.Series | pd.Index") -> Iterator[str]:
-    """Yield a fault for each commune that cells name and the territory does not have."""
-    lost = cells[~cells["commune"].isin(codes)]
-    for code, rows in lost.groupby("commune"):
-        people = (rows["residents"] * rows["share_inside"]).sum()
-        yield (
-            f"cells name the commune {code} ({len(rows)} cells, {people:.0f} residents), which is "
-            "not in the communes. Do the years of the two files agree?"
-        )
+class Strangers(NamedTuple):
+    """Cells of communes that the territory does not have.
+
+    Attributes
+    ----------
+    faults
+        One a commune, with its cells and residents.
+    too_many
+        Whether they hold more than `MAX_STRANGERS` of the residents of all the cells.
+    note
+        That they are left out, in French, for the register; "" where there is none.
+    """
+
+    faults: tuple[str, ...]
+    too_many: bool
+    note: str
 
 
-def _plain(name: str) -> str:
-    """Return a name as it is compared: no accent, no case, no mention in brackets."""
+def strangers(cells: pd.DataFrame, codes: "pd.Series | pd.Index") -> Strangers:
+    """Return what cells are in communes that the territory does not have."""
+    people = cells["residents"] * cells["share_inside"]
+    lost = ~cells["commune"].isin(codes)
+    by_code = people[lost].groupby(cells["commune"]).agg(["size", "sum"])
+    faults = tuple(
+        f"cells name the commune {code} ({count} cells, {residents:.0f} residents), which is "
+        "not in the communes. Do the years of the two files agree?"
+        for code, count, residents in by_code.itertuples()
+    )
+    too_many = bool(people[lost].sum() > MAX_STRANGERS * people.sum())
+    said = listed([f"{code} ({_format.people(n)})" for code, n in by_code["sum"].items()])
+    note = f" {lost.sum()} carreaux de communes inconnues écartés : {said}." if faults else ""
+    return Strangers(faults, too_many, note)
+
+
+def plain_name(name: str) -> str:
+    """Return a name as it is compared: no accent, no case, no mention in brackets.
+
+    Examples
+    --------
+    >>> plain_name("Saint-Jean d’Ardières (69)")
+    'saintjeandardieres'
+    """
     plain = unicodedata.normalize("NFKD", re.sub(r"\([^)]*\)", "", name)).casefold()
     return "".join(letter for letter in plain if letter.isalnum())

@@ -9,7 +9,7 @@ import shapely
 
 from planner._tables import refuse
 from planner.sources import osm
-from planner.territory._model import LAYERS
+from planner.territory._model import EXTRA_LAYERS, FACTS, LAYERS
 from planner.territory._places import centres, commune_of
 from planner.territory._write import rounded
 
@@ -62,17 +62,47 @@ def premises_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.
     Returns
     -------
     GeoDataFrame
-        The premises layer.
+        The premises layer, with those of `FACTS` that are known of one.
 
     Raises
     ------
     InputError
         With every premises whose commune is unknown, or that is far from its commune.
     """
+    frame = _placed(table, communes, what="premises")
+    known = [fact for fact in FACTS if _known(frame[fact]).any()]
+    return frame[[*_COLUMNS, *known]]
+
+
+def establishments_from_table(table: pd.DataFrame, communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the establishments of a table, in the CRS of the communes.
+
+    Parameters
+    ----------
+    table
+        What `planner.sources.tables.read_establishments` returned.
+    communes
+        The communes, in the metric CRS.
+
+    Returns
+    -------
+    GeoDataFrame
+        The establishments layer.
+
+    Raises
+    ------
+    InputError
+        As `premises_from_table`.
+    """
+    columns = [*EXTRA_LAYERS["establishments"].columns, "geometry"]
+    return _placed(table, communes, what="establishments")[columns]
+
+
+def _placed(table: pd.DataFrame, communes: gpd.GeoDataFrame, *, what: str) -> gpd.GeoDataFrame:
     points = gpd.points_from_xy(table["lon"], table["lat"], crs="EPSG:4326")
     frame = rounded(gpd.GeoDataFrame(table, geometry=points).set_index("id").to_crs(communes.crs))
-    refuse("premises", list(_astray(frame, communes)))
-    return frame[_COLUMNS]
+    refuse(what, list(_astray(frame, communes)))
+    return frame
 
 
 def without_doubles(frame: gpd.GeoDataFrame, known: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -92,6 +122,39 @@ def without_doubles(frame: gpd.GeoDataFrame, known: gpd.GeoDataFrame) -> gpd.Geo
     ours, theirs = tree.query(frame.geometry.to_numpy(), predicate="dwithin", distance=DOUBLE_M)
     same = frame["kind"].to_numpy()[ours] == known["kind"].to_numpy()[theirs]
     return frame[~np.isin(np.arange(len(frame)), ours[same])]
+
+
+def with_facts(known: gpd.GeoDataFrame, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return premises with what a table says of their doubles, see `without_doubles`.
+
+    Parameters
+    ----------
+    known, frame
+        Premises layers in one metric CRS; `frame` is that of the table.
+
+    Returns
+    -------
+    GeoDataFrame
+        `known`, with the facts of their first double in the table.
+    """
+    facts = [fact for fact in FACTS if fact in frame]
+    if not facts:
+        return known
+    tree = shapely.STRtree(frame.geometry.to_numpy())
+    ours, theirs = tree.query(known.geometry.to_numpy(), predicate="dwithin", distance=DOUBLE_M)
+    same = known["kind"].to_numpy()[ours] == frame["kind"].to_numpy()[theirs]
+    pairs = sorted(zip(ours[same], theirs[same], strict=True), reverse=True)
+    told = known.copy()
+    for fact in facts:
+        values = np.full(len(known), np.nan if FACTS[fact] is float else "", dtype=object)
+        for here, there in pairs:
+            values[here] = frame[fact].iloc[there]
+        told[fact] = values
+    return told.astype({fact: FACTS[fact] for fact in facts})
+
+
+def _known(values: pd.Series) -> pd.Series:
+    return values.notna() & (values != "")
 
 
 def hosts_to_confirm(communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

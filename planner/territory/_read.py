@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
@@ -23,8 +24,16 @@ from planner._errors import InputError
 from planner._files import digest, slug
 from planner._tables import refuse
 from planner.sources import tables
-from planner.territory import _checks
-from planner.territory._model import GPKG, LAYERS, SOURCE_COLUMNS, TOML, Territory, content_digest
+from planner.territory import _checks, _mergers
+from planner.territory._model import (
+    ALL_LAYERS,
+    GPKG,
+    LAYERS,
+    SOURCE_COLUMNS,
+    TOML,
+    Territory,
+    content_digest,
+)
 
 GDAL_ERRORS = (
     *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, NoCRSError),
@@ -36,7 +45,7 @@ _HEADER = b"SQLite format 3\0"
 _FORMAT = 1
 
 
-class _About(NamedTuple):
+class About(NamedTuple):
     """What territory.toml says."""
 
     title: str
@@ -81,12 +90,46 @@ def read(name_or_path: str | Path) -> Territory:
     >>> read("saone-beaujolais").communes.loc["69018", "name"]
     'Beaujeu'
     """
-    folder = _folder(name_or_path)
-    about = _about(folder / TOML)
+    folder = folder_of(name_or_path)
+    about = read_about(folder / TOML)
+    contents, faults = examined(folder, about)
+    refuse(str(folder), faults)
+    return territory_of(folder, about, contents)
+
+
+class Contents(NamedTuple):
+    """What the files of a territory hold: those layers and tables that can be read."""
+
+    layers: dict[str, gpd.GeoDataFrame]
+    tables: dict[str, pd.DataFrame]
+
+
+def examined(folder: Path, about: About) -> tuple[Contents, list[str]]:
+    """Return what can be read of a territory's files, and every fault of them.
+
+    Parameters
+    ----------
+    folder
+        The territory's.
+    about
+        What its territory.toml says.
+    """
     layers, faults = _layers(folder / GPKG, crs=about.crs)
     faults += _checks.check_files(folder, about.sources)
-    draft = _checks.Draft(layers, about.sources, about.crs)
-    refuse(str(folder), faults + _checks.faults(draft))
+    faults += _checks.faults(_checks.Draft(layers, about.sources, about.crs))
+    found, others = _tables(folder, about.sources)
+    return Contents(layers, found), faults + others
+
+
+def territory_of(folder: Path, about: About, contents: Contents) -> Territory:
+    """Return a territory whose files have no fault.
+
+    Parameters
+    ----------
+    folder, about, contents
+        As :func:`examined` takes and returns them.
+    """
+    layers = contents.layers
     return Territory(
         name=slug(folder.resolve().name),
         title=about.title,
@@ -96,7 +139,7 @@ def read(name_or_path: str | Path) -> Territory:
         attribution=about.attribution,
         digest=_digest(folder, about.sources, layers),
         roads_path=_input(folder, about.sources, "roads"),
-        **_tables(folder, about.sources),
+        **contents.tables,
     )
 
 
@@ -107,7 +150,14 @@ def _data_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "data"
 
 
-def _folder(name_or_path: str | Path) -> Path:
+def folder_of(name_or_path: str | Path) -> Path:
+    """Return the folder of a territory, by its name or by its path.
+
+    Raises
+    ------
+    InputError
+        When there is no such territory, with the nearest name.
+    """
     known = names()
     if isinstance(name_or_path, str) and name_or_path in known:
         return _data_folder() / name_or_path
@@ -124,8 +174,14 @@ def _folder(name_or_path: str | Path) -> Path:
     )
 
 
-def _about(path: Path) -> _About:
-    """Read territory.toml, or say all that is wrong with it."""
+def read_about(path: Path) -> About:
+    """Return what territory.toml says.
+
+    Raises
+    ------
+    InputError
+        With all that is wrong with it.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -150,7 +206,7 @@ def _about(path: Path) -> _About:
         faults.append(f"[[sources]] rows lack {', '.join(missing)}.")
     refuse(str(path), faults)
     register = pd.DataFrame(rows, columns=list(SOURCE_COLUMNS), dtype=str)
-    return _About(table["title"], crs, tuple(attribution), register)
+    return About(table["title"], crs, tuple(attribution), register)
 
 
 def _texts(values: Any) -> bool:  # noqa: ANN401 - whatever a TOML file holds
@@ -182,13 +238,16 @@ def _layers(path: Path, *, crs: CRS) -> tuple[dict[str, gpd.GeoDataFrame], list[
         found = {str(name) for name in pyogrio.list_layers(path)[:, 0]}
     except GDAL_ERRORS as error:
         return layers, [f"{path.name}: not readable ({_said(error)}). Build the territory again."]
-    for layer in LAYERS:
+    for layer in ALL_LAYERS:
         if layer not in found:
+            if layer not in LAYERS:
+                continue
             present = ", ".join(sorted(found)) or "none"
             faults.append(f"{path.name}: layer {layer} is missing (found: {present}).")
             continue
         try:
-            frame = pyogrio.read_dataframe(path, layer=layer)
+            with np.errstate(invalid="ignore"):  # NaN is refused by its row
+                frame = pyogrio.read_dataframe(path, layer=layer)
             layers[layer] = _shaped(layer, frame, crs=crs)
         except InputError as error:
             faults.append(f"{path.name}, layer {layer}: {error}")
@@ -233,7 +292,7 @@ def _corruption(path: Path) -> str:
 
 def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFrame:
     """Return a layer with its index and columns, in `crs`; refuse it when it lacks any."""
-    shape = LAYERS[layer]
+    shape = ALL_LAYERS[layer]
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InputError("it has no geometry. Give it one.")
     wanted = (shape.key, *shape.columns)
@@ -243,17 +302,19 @@ def _shaped(layer: str, frame: gpd.GeoDataFrame, *, crs: CRS) -> gpd.GeoDataFram
         raise InputError(f"columns missing: {', '.join(missing)}. Found: {found}.")
     if frame.crs is None:
         raise InputError("no CRS, and it is never guessed. Set it (QGIS: Assign projection).")
-    texts = [shape.key, *(c for c, kind in shape.columns.items() if kind is str)]
+    kinds = shape.kinds(frame.columns)
+    texts = [shape.key, *(c for c, kind in kinds.items() if kind is str)]
     numeric = [column for column in texts if pd.api.types.is_numeric_dtype(frame[column])]
     if numeric and not frame.empty:
         raise InputError(f"{', '.join(numeric)}: numbers, where zeros are lost. Make it text.")
     frame = frame.astype(dict.fromkeys(texts, object)).set_index(shape.key)
-    return frame[[*shape.columns, "geometry"]].to_crs(crs).sort_index()
+    frame = frame[[*kinds, "geometry"]].to_crs(crs).sort_index()
+    return frame.set_geometry(frame.geometry.force_2d())
 
 
 def _typed(layer: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a sound layer with the types promised: text, float, and int for a population."""
-    kinds = dict(LAYERS[layer].columns)
+    kinds = ALL_LAYERS[layer].kinds(frame.columns)
     frame = frame.fillna({column: "" for column, kind in kinds.items() if kind is str})
     frame = frame.astype(kinds)
     frame.index = frame.index.astype(str)
@@ -266,18 +327,31 @@ def _input(folder: Path, sources: pd.DataFrame, name: str) -> Path | None:
     return folder / files.iloc[0] if len(files) else None
 
 
-def _tables(folder: Path, sources: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the flows and the jobs, where the territory has them."""
-    readers = {"flows": tables.read_flows, "jobs": tables.read_jobs}
-    paths = {name: _input(folder, sources, name) for name in readers}
-    return {name: readers[name](path) for name, path in paths.items() if path is not None}
+def _tables(folder: Path, sources: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the tables that the territory has beside its layers, and their faults."""
+    readers = {
+        "flows": tables.read_flows,
+        "jobs": tables.read_jobs,
+        "occupations": tables.read_occupations,
+    }
+    found: dict[str, pd.DataFrame] = {}
+    faults: list[str] = []
+    for name, reader in readers.items():
+        path = _input(folder, sources, name)
+        if path is None or not path.is_file():  # a file that is missing is said by its row
+            continue
+        try:
+            found[name] = _mergers.to_today(name, reader(path))[0]
+        except InputError as error:
+            faults += error.faults
+    return found, faults
 
 
 def _digest(folder: Path, sources: pd.DataFrame, layers: dict[str, gpd.GeoDataFrame]) -> str:
     """Return the digest of a territory whose files have been checked against its register."""
     lines = [f"{TOML} {digest(folder / TOML)}"]
     lines += [f"{file} {sha}" for file, sha in _registered(sources)]
-    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in LAYERS]
+    lines += [f"{layer} {content_digest(_typed(layer, layers[layer]))}" for layer in layers]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

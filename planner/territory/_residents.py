@@ -109,8 +109,9 @@ def residents_from_cells(
     note
         What was done, in French, for the register.
     """
-    refuse("residents", list(strangers(cells, communes.index)))
-    cells = cells.set_index("id").sort_index()
+    unknown = strangers(cells, communes.index)
+    refuse("residents", unknown.faults if unknown.too_many else ())
+    cells = cells[cells["commune"].isin(communes.index)].set_index("id").sort_index()
     inside = (cells["residents"] * cells["share_inside"]).rename("inside")
     half = cells["side"] / 2
     move = Transformer.from_crs(_CELLS_CRS, communes.crs, always_xy=True)
@@ -127,7 +128,8 @@ def residents_from_cells(
         factors.append(population / weights.sum())
     lived_in = points[points["residents"] > 0]
     frame, bare = _with_bare_communes(lived_in, communes)
-    return frame, _cells_note(len(cells) - len(lived_in), len(lived_in), factors, bare)
+    note = _cells_note(len(cells) - len(lived_in), len(lived_in), factors, bare)
+    return frame, note + unknown.note
 
 
 def _with_bare_communes(

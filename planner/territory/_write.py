@@ -17,7 +17,7 @@ import shapely
 from planner._errors import InputError
 from planner._files import fixed_clock
 from planner._tables import listed
-from planner.territory._model import LAYERS, SOURCE_COLUMNS, TOML
+from planner.territory._model import ALL_LAYERS, SOURCE_COLUMNS, TOML
 
 _OURS = re.compile(r"\.cache|territory\.toml|territory\.gpkg(-wal|-shm)?|inputs|roads\..+")
 _WRITE_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, OSError)
@@ -55,9 +55,11 @@ def rounded(frame: gpd.GeoDataFrame, *, step_m: float = 0.01) -> gpd.GeoDataFram
 def write_gpkg(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     """Write the layers of a territory to one GeoPackage, sorted by id, with spatial indexes."""
     with fixed_clock():
-        for layer, shape in LAYERS.items():
+        for layer, shape in ALL_LAYERS.items():
+            if layer not in layers:
+                continue
             frame = layers[layer].sort_index()
-            frame = frame[[*shape.columns, "geometry"]].reset_index(names=shape.key)
+            frame = frame[[*shape.kinds(frame.columns), "geometry"]].reset_index(names=shape.key)
             geometry = "Point" if shape.geometry == "Point" else "MultiPolygon"
             pyogrio.write_dataframe(
                 *(frame, path),
