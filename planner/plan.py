@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from planner import _format, demand, ledger, maps, mobility, risk
+from planner import _format, commuting, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
@@ -40,7 +40,7 @@ FILES = (
 )  # fmt: skip
 FORMAT = "planner-plan-1"
 _USED = (
-    *demand.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
+    *demand.USED, *commuting.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
     "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
     "corpoworking_sites_max", "structuring_seats", "mini_seats", "corpoworking_seats",
     "bourg_min_population", "decay_half_min", "decay_slope_min", "use_until_min", "walk_kph",
@@ -60,8 +60,10 @@ class Plan:
         Every number the plan was asked with.
     sites
         Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
-        users, critical_mass (whether they are as many as its tier needs), geometry (points,
-        EPSG:4326).
+        users, critical_mass (whether they are as many as its tier needs), base_community (those who
+        could telework for a far employer within the living area; NaN where flows are not known),
+        employer_users (of a corpoworking site; NaN elsewhere and where jobs are not known; in no
+        other count of users), geometry (points, EPSG:4326).
     communes
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
@@ -343,7 +345,9 @@ def forecast(folder: Path | str) -> tuple[pd.Series, dict[str, Any]]:
 
 def _sites_csv(plan: Plan) -> str:
     sites = plan.sites
-    mesh = _format.minutes(plan.scenario.mesh_min)
+    mesh, far = (
+        _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
+    )
     return _csv(
         {
             "identifiant": sites.index,
@@ -360,6 +364,8 @@ def _sites_csv(plan: Plan) -> str:
             f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
             "usagers attendus (hypothèse)": sites["users"].round(1),
             "masse critique atteinte (hypothèse)": _yes(sites["critical_mass"]),
+            "usagers des employeurs (hypothèse)": sites["employer_users"].round(1),
+            f"télétravaillables à employeur éloigné, à {far}": _whole(sites["base_community"]),
             "longitude": sites.geometry.x.round(6),
             "latitude": sites.geometry.y.round(6),
             "temps": [_times_word(plan)] * len(sites),
