@@ -36,12 +36,12 @@ _OCCUPATIONS = {"code": _COLUMNS["code"]} | {
 
 
 class Jobs(NamedTuple):
-    """The jobs of communes.
+    """The jobs of communes, or those who have one by occupation.
 
     Attributes
     ----------
     frame
-        Columns code, jobs, workers, sorted by code.
+        Column code, sorted, and one a number.
     note
         How many rows were of communes merged since, in French; "" where none were.
     """
