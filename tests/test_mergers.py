@@ -204,8 +204,10 @@ def test_I11_flows_and_jobs_kept_as_files_are_summed_where_they_are_read(tmp_pat
     home = territory.build(tmp_path / "x", title="X", **inputs)
     assert home.occupations.index.tolist() == ["69135"]
     assert home.occupations.loc["69135"].tolist() == [2, 3, 4, 5, 6, 7]
-    assert home.flows.to_numpy().tolist() == [["69135", "69019", 6.5], ["69135", "75056", 1.0]]
-    assert home.jobs.loc["69019"].tolist() == [15.0, 26.0]
+    told = home.flows[["home", "work", "workers"]].to_numpy().tolist()
+    assert told == [["69135", "69019", 6.5], ["69135", "75056", 1.0]]
+    assert home.flows[["work_lon", "work_lat"]].isna().all(axis=None)  # not known, and no sum
+    assert home.jobs.loc["69019", ["jobs", "workers"]].tolist() == [15.0, 26.0]
     assert home.jobs.index.tolist() == ["69019"]
     assert "2 lignes, 6 actifs : communes" in notes(home)["flows"]  # 6,5 to the nearest even
     assert "1 ligne, 5 emplois : communes" in notes(home)["jobs"]
