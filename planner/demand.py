@@ -14,10 +14,8 @@ telework, and :math:`u` the share of each who use a place near home. Top-down ch
 what rural places see, so the users per 1,000 inhabitants are held against what was observed.
 """
 
-import io
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
 
@@ -141,8 +139,9 @@ def chain(
     multiplier
         What users are multiplied by in some communes (index code), from a survey; 1 in others.
     far
-        Share of those at work whose employer is in another département, by commune, see
-        :func:`far_share`: they telework more. Nobody where it is not known.
+        Share of those at work whose employer is far, by commune: beyond some minutes, see
+        :func:`planner.commuting.far_minutes_share`, or in another département, see
+        :func:`far_share`. They telework more. Nobody where it is not known.
 
     Returns
     -------
@@ -216,11 +215,21 @@ def far_share(flows: pd.DataFrame) -> pd.Series:
     >>> far_share(flows).to_dict()
     {'69019': 0.25}
     """
-    home, work = (_departement(flows[name]) for name in ("home", "work"))
-    away = flows["workers"].where(home != work, 0.0)
+    away = flows["workers"].where(other_departement(flows["home"], flows["work"]), 0.0)
     total = flows.groupby("home")["workers"].sum()
     share = away.groupby(flows["home"]).sum() / total.where(total > 0)
     return share.fillna(0.0).rename("far").sort_index()
+
+
+def other_departement(home: pd.Series, work: pd.Series) -> pd.Series:
+    """Return where the commune of work is in another département than that of home.
+
+    Examples
+    --------
+    >>> other_departement(pd.Series(["97105", "69019"]), pd.Series(["97209", "69123"])).tolist()
+    [True, False]
+    """
+    return _departement(home) != _departement(work)
 
 
 def _departement(codes: pd.Series) -> pd.Series:
@@ -260,43 +269,6 @@ def per_1000(users: float, residents: float) -> float:
     0.5
     """
     return 1000 * users / residents if residents > 0 else 0.0
-
-
-def observed_places() -> pd.DataFrame:
-    """Return the rural places that others have seen work, the benchmark of expected users.
-
-    Returns
-    -------
-    DataFrame
-        Index place, in the order of the table; departement (text), year, territory (French),
-        territory_residents, area_m2, seats, users, occupancy (0-1), price_half_day_eur,
-        price_day_eur, price_month_eur (NaN where nobody said), users_per_1000 (users over
-        territory_residents), note and source (French).
-
-    Examples
-    --------
-    >>> observed_places()["users_per_1000"].dropna().to_dict()
-    {'La Cordée, Morez': 3.0, 'La Caale, Marans': 0.5}
-    """
-    text = (files("planner") / "assets" / "observed-places.csv").read_text("utf-8")
-    texts = dict.fromkeys(("place", "departement", "territory", "note", "source"), str)
-    table = pd.read_csv(io.StringIO(text), dtype=texts).set_index("place")
-    table = table.fillna(dict.fromkeys([name for name in texts if name in table], ""))
-    rate = 1000 * table["users"] / table["territory_residents"]
-    table.insert(list(table.columns).index("users") + 1, "users_per_1000", rate)
-    return table
-
-
-def observed_at(per_1000: float) -> str:
-    """Return the observed place with so many users per 1,000 inhabitants; "" where none has.
-
-    Examples
-    --------
-    >>> observed_at(0.5), observed_at(0.7)
-    ('La Caale, Marans', '')
-    """
-    rates = observed_places()["users_per_1000"]
-    return next((str(place) for place, rate in rates.items() if rate == per_1000), "")
 
 
 def outside_band(users: float, residents: float, *, figures: Mapping[str, float]) -> str:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from planner import _format, demand, ledger, maps, mobility, risk
+from planner import _format, commuting, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
 from planner._files import existing_file, replacing, safe_cell
 from planner._format import Figure
 from planner._html import framed, tag
+from planner._language import say
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
@@ -39,7 +40,7 @@ FILES = (
 )  # fmt: skip
 FORMAT = "planner-plan-1"
 _USED = (
-    *demand.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
+    *demand.USED, *commuting.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
     "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
     "corpoworking_sites_max", "structuring_seats", "mini_seats", "corpoworking_seats",
     "bourg_min_population", "decay_half_min", "decay_slope_min", "use_until_min", "walk_kph",
@@ -59,8 +60,10 @@ class Plan:
         Every number the plan was asked with.
     sites
         Index id; name, tier, kind, commune (code), commune_name, status, seats, residents_mesh,
-        users, critical_mass (whether they are as many as its tier needs), geometry (points,
-        EPSG:4326).
+        users, critical_mass (whether they are as many as its tier needs), base_community (those who
+        could telework for a far employer within the living area; NaN where flows are not known),
+        employer_users (of a corpoworking site; NaN elsewhere and where jobs are not known; in no
+        other count of users), geometry (points, EPSG:4326).
     communes
         Coverage by commune, see :func:`planner.indicators.by_commune`; EPSG:4326.
     isochrones
@@ -148,29 +151,39 @@ class Plan:
         if self.proven:
             sure, all_goals = len(self.certificate.independent), len(self.certificate.value)
             if sure == all_goals:
-                return "Optimum prouvé, revérifié sans le solveur"
-            return f"Optimum prouvé (objectifs revérifiés sans le solveur : {sure} sur {all_goals})"
+                return say("Optimum prouvé, revérifié sans le solveur")
+            told = say("Optimum prouvé (objectifs revérifiés sans le solveur : {sure} sur {all})")
+            return told.format(sure=sure, all=all_goals)
         widest = max(self.certificate.gap.values(), default=0.0)
-        return f"Optimum non prouvé : écart d’au plus {_format.percent(widest)}"
+        return say("Optimum non prouvé : écart d’au plus {gap}").format(gap=_format.percent(widest))
 
     def figures(self) -> list[Figure]:
         """Return the headline figures in French: label, value, and the range speeds leave it."""
         mesh = _format.minutes(self.scenario.mesh_min)
         far = _format.minutes(self.scenario.structuring_min)
         return [
-            self._figure(f"Habitants à {mesh} d’un site", "share_mesh", _format.percent),
             self._figure(
-                f"Habitants à {far} d’un site structurant", "share_structuring", _format.percent
+                say("Habitants à {time} d’un site").format(time=mesh), "share_mesh", _format.percent
             ),
-            self._figure(f"Habitants à plus de {mesh}", "residents_outside", _format.headcount),
+            self._figure(
+                say("Habitants à {time} d’un site structurant").format(time=far),
+                "share_structuring",
+                _format.percent,
+            ),
+            self._figure(
+                say("Habitants à plus de {time}").format(time=mesh),
+                "residents_outside",
+                _format.headcount,
+            ),
             self._users(),
-            Figure("Sites du réseau", _format.number(len(self.sites))),
+            Figure(say("Sites du réseau"), _format.number(len(self.sites))),
         ]
 
     def _figure(self, label: str, key: str, written: Callable[[float], str]) -> Figure:
         """Return a figure with the range that speeds leave it, where there is one."""
         low, high = (written(value) for value in self.ranges[key])
-        doubt = f"de {low} à {high} {self._speeds()}" if low != high else ""
+        told = say("de {low} à {high}").format(low=low, high=high)
+        doubt = f"{told} {self._speeds()}" if low != high else ""
         return Figure(label, written(self.indicators[key]), doubt)
 
     def _users(self) -> Figure:
@@ -178,8 +191,9 @@ class Plan:
         low, now, high = (
             _format.headcount(self.indicators[key]) for key in ("users_low", "users", "users_high")
         )
-        doubt = f"de {low} à {high} selon la demande" if low != high else ""
-        return Figure("Usagers attendus (hypothèse)", now, doubt)
+        told = say("de {low} à {high} selon la demande").format(low=low, high=high)
+        doubt = told if low != high else ""
+        return Figure(say("Usagers attendus (hypothèse)"), now, doubt)
 
     def assumptions(self) -> pd.DataFrame:
         """Return the assumptions that the plan leans on, see :func:`planner.assumptions.used`."""
@@ -188,10 +202,12 @@ class Plan:
     def _speeds(self) -> str:
         """Return what a range is due to, so that it is not read as the whole doubt."""
         if not self.estimated:
-            return "selon les vitesses supposées"
+            return say("selon les vitesses supposées")
         crow = DEFAULTS["crow_kph"]
         low, high = _format.number(crow.low), _format.number(crow.high)
-        return f"pour {low} à {high}\N{NO-BREAK SPACE}km/h à vol d’oiseau"
+        return say("pour {low} à {high}\N{NO-BREAK SPACE}km/h à vol d’oiseau").format(
+            low=low, high=high
+        )
 
     def map(self) -> str:
         """Return the map as one autonomous HTML page."""
@@ -329,7 +345,9 @@ def forecast(folder: Path | str) -> tuple[pd.Series, dict[str, Any]]:
 
 def _sites_csv(plan: Plan) -> str:
     sites = plan.sites
-    mesh = _format.minutes(plan.scenario.mesh_min)
+    mesh, far = (
+        _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
+    )
     return _csv(
         {
             "identifiant": sites.index,
@@ -346,6 +364,8 @@ def _sites_csv(plan: Plan) -> str:
             f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
             "usagers attendus (hypothèse)": sites["users"].round(1),
             "masse critique atteinte (hypothèse)": _yes(sites["critical_mass"]),
+            "usagers des employeurs (hypothèse)": sites["employer_users"].round(1),
+            f"télétravaillables à employeur éloigné, à {far}": _whole(sites["base_community"]),
             "longitude": sites.geometry.x.round(6),
             "latitude": sites.geometry.y.round(6),
             "temps": [_times_word(plan)] * len(sites),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 import shapely
+from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
 from planner._errors import InputError
@@ -128,6 +129,115 @@ def there_and_back(
     return both.fillna({"there_min": np.inf, "back_min": np.inf})
 
 
+def road_km(
+    roads: RoadNetwork,
+    origins: gpd.GeoDataFrame,
+    destinations: gpd.GeoDataFrame,
+    *,
+    cutoff_min: float = 60.0,
+    max_snap_m: float = MAX_SNAP_M,
+    walk_kph: float = WALK_KPH,
+) -> NDArray[np.float64]:
+    """Return the kilometres of the fastest way from each origin to each destination.
+
+    Parameters
+    ----------
+    roads, origins, destinations, max_snap_m, walk_kph
+        As in :func:`planner.travel.times`.
+    cutoff_min
+        Ways that take longer between their first and last crossing are not looked for, minutes.
+
+    Returns
+    -------
+    NDArray
+        Origins × destinations, walks to and from the roads included; inf where there is no way.
+        Among ways as fast, any.
+
+    Notes
+    -----
+    One search from each end of the smaller side; lengths are added up the tree of predecessors,
+    twice as far up at each turn.
+    """
+    start = snap(roads, origins, max_snap_m=max_snap_m, walk_kph=walk_kph)
+    stop = snap(roads, destinations, max_snap_m=max_snap_m, walk_kph=walk_kph)
+    turned = len(destinations) < len(origins)
+    search = _Lengths(roads, start, stop, turned=turned, limit_ds=cutoff_min * _DS_A_MINUTE)
+    km = np.full((len(search.near.segment), len(search.far.segment)), np.inf)
+    for row in np.flatnonzero(search.near.reachable).tolist():
+        km[row] = search.metres(row) / 1000
+    return km.T if turned else km
+
+
+class _Lengths:
+    """The lengths of the fastest ways, from one end of the smaller side at a time."""
+
+    def __init__(
+        self, roads: RoadNetwork, start: Snapped, stop: Snapped, *, turned: bool, limit_ds: float
+    ) -> None:
+        self.roads, self.start, self.stop, self.turned = roads, start, stop, turned
+        self.limit_ds = limit_ds
+        matrices = [_matrix(roads), _matrix(roads, metres=True)]
+        self.ds, self.m = (sp.csr_array(one.T) if turned else one for one in matrices)
+        sides = [(start, start.leaving_ds(roads)), (stop, stop.arriving_ds(roads))]
+        (self.near, near_ds), (self.far, far_ds) = sides[::-1] if turned else sides
+        self.near_ds, self.far_ds = np.stack(near_ds), np.stack(far_ds)
+        self.near_m, self.far_m = (_metres_to_ends(roads, one) for one in (self.near, self.far))
+        self.far_ends = np.stack((roads.start[self.far.segment], roads.end[self.far.segment]))
+
+    def metres(self, row: int) -> NDArray[np.float64]:
+        """Return the metres between one place and all those of the other side; inf without way."""
+        never = float(FAR) // 2
+        here = int(self.near.segment[row])
+        best = np.full(len(self.far.segment), never)
+        found_m = np.full(best.size, np.inf)
+        for side, node in enumerate((int(self.roads.start[here]), int(self.roads.end[here]))):
+            if self.near_ds[side, row] >= never:
+                continue
+            reached, before = dijkstra(
+                self.ds, indices=np.array([node]), return_predecessors=True, limit=self.limit_ds
+            )
+            along = _along_tree(before[0], self.m)
+            for end in (0, 1):
+                total = self.near_ds[side, row] + reached[0, self.far_ends[end]] + self.far_ds[end]
+                better = (total < best) & self.far.reachable
+                best = np.where(better, total, best)
+                way_m = self.near_m[side, row] + along[self.far_ends[end]] + self.far_m[end]
+                found_m = np.where(better, way_m, found_m)
+        for column in np.flatnonzero(self.far.segment == here).tolist():
+            a, b = (column, row) if self.turned else (row, column)
+            direct = _direct(self.roads, _one(self.start, a), _one(self.stop, b))
+            walk_ds = int(self.near.walk_ds[row]) + int(self.far.walk_ds[column])
+            if direct is not None and direct.ds + walk_ds <= best[column]:
+                on_m = abs(direct.last - direct.first) * float(self.roads.length_m[here])
+                found_m[column] = on_m + self.near.walk_m[row] + self.far.walk_m[column]
+        return found_m
+
+
+def _one(place: Snapped, at: int) -> Snapped:
+    return Snapped(*(getattr(place, name)[[at]] for name in place.__dataclass_fields__))
+
+
+def _metres_to_ends(roads: RoadNetwork, place: Snapped) -> NDArray[np.float64]:
+    """Return the metres between each place and the start and the end of its segment, walk added."""
+    length = roads.length_m[place.segment]
+    return np.stack((place.fraction * length, (1 - place.fraction) * length)) + place.walk_m
+
+
+def _along_tree(before: NDArray[np.int32], metres: sp.csr_array) -> NDArray[np.float64]:
+    """Return the metres from the root to each node of a tree of predecessors; 0 off the tree."""
+    child = np.flatnonzero(before != _NOWHERE)
+    along = np.zeros(before.size)
+    along[child] = metres[before[child], child]
+    up = np.arange(before.size)
+    up[child] = before[child]
+    while True:
+        further = up[up]
+        along = along + np.where(up != np.arange(before.size), along[up], 0.0)
+        if np.array_equal(further, up):
+            return along
+        up = further
+
+
 def path(
     roads: RoadNetwork,
     origin: gpd.GeoDataFrame,
@@ -231,15 +341,16 @@ def _direct(roads: RoadNetwork, start: Snapped, stop: Snapped) -> _Piece | None:
     )
 
 
-def _matrix(roads: RoadNetwork) -> sp.csr_array:
-    """Return the times between nodes; of parallel segments the fastest."""
+def _matrix(roads: RoadNetwork, *, metres: bool = False) -> sp.csr_array:
+    """Return the times between nodes, or the metres; of parallel segments those of the fastest."""
     out, n = roads.out, roads.node_id.size
     tail = np.repeat(np.arange(n, dtype=np.int32), np.diff(out.pointer))
     order = np.lexsort((out.ds, out.node, tail))
     first = np.ones(order.size, np.bool_)
     first[1:] = (np.diff(tail[order]) != 0) | (np.diff(out.node[order]) != 0)
     kept = order[first]
-    entries = (out.ds[kept].astype(np.float64), (tail[kept], out.node[kept]))
+    worth = roads.length_m[out.segment[kept]] if metres else out.ds[kept]
+    entries = (worth.astype(np.float64), (tail[kept], out.node[kept]))
     return sp.csr_array(entries, shape=(n, n))
 
 

@@ -24,10 +24,14 @@ from planner._errors import InputError
 from planner._tables import Column, listed, read_csv, refuse
 from planner.candidates import COWORKING, FIT_OUT, PUBLIC, SHOPS
 
-CRITERIA = ("habitants", "usagers", "services", "relais", "communauté", "local")
+CRITERIA = (
+    "habitants", "usagers", "services", "relais", "communauté", "local", "noyau", "employeurs",
+)  # fmt: skip
 """What candidate sites are scored on: residents within the mesh minutes, users the site alone would
 have, other premises and other candidates in its commune, the community around it (see
-:func:`community`), its room (see :func:`premises`)."""
+:func:`community`), its room (see :func:`premises`); where flows are known, those in its living area
+who could telework and have a far employer; where jobs are, the users whom employers would place
+there, were it the only corpoworking site."""
 
 COMMUNITY: Mapping[str, frozenset[str]] = MappingProxyType(
     {

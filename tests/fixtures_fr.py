@@ -158,6 +158,7 @@ def replies(**changes):
     return {
         base: as_json({"nom": TITLE, "code": SIREN}),
         f"{base}/communes": as_json(communes()),
+        "/centres": as_json(centres()),
         "/overpass": osm_xml(),
         "/filosofi.zip": as_zip(grid__csv=as_csv(filosofi())),
         "/BPE24.zip": as_zip(
@@ -177,6 +178,7 @@ def servers(address):
     """Return the addresses that send every source to one server."""
     return {
         "communes": address,
+        "centres": f"{address}/centres",
         "osm": f"{address}/overpass",
         "filosofi": f"{address}/filosofi.zip",
         "bpe": f"{address}/BPE24.zip",
@@ -249,6 +251,16 @@ FRANCE_SERVICES = [
     {"id_fs": 571, "lib_fs": "France services de Lyon", "insee_com": "69381",
      "latitude": 45.76, "longitude": 4.83, "adresse": "2 rue de la République"},
 ]  # fmt: skip
+
+
+def centres():
+    """Return the centres of communes: of the two, of Lyon, of one nearby, and one without any."""
+    places = {"01900": (4.81, 46.21), "69123": (4.8357, 45.7676), "01053": (5.2219, 46.2054)}
+    found = [
+        {"code": code, "centre": {"type": "Point", "coordinates": list(place)}}
+        for code, place in places.items()
+    ]
+    return [*found, {"code": "01901"}]
 
 
 SIRENE = [

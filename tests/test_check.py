@@ -67,6 +67,7 @@ def test_what_is_missing_is_said(small):
     missing = texts(territory.check(small), "missing")
     assert [text.split()[:3] for text in missing] == [
         ["Pas", "de", "routes"], ["Pas", "de", "trajets"], ["Pas", "d’emplois", "par"],
+        ["Pas", "d’actifs", "par"], ["Pas", "de", "coopératives"],
     ]  # fmt: skip
 
 

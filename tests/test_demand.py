@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from planner import assumptions, demand, territory
+from planner import assumptions, demand, observed, territory
 from planner._errors import InputError
 
 CODES = ["69001", "69002", "2A004"]
@@ -246,7 +246,7 @@ def test_users_beyond_what_was_observed_are_flagged():
 
 
 def test_S13_the_observed_band_is_that_of_the_places_it_names():
-    places = demand.observed_places()
+    places = observed.observed_places()
     rates = places["users_per_1000"].dropna()
     for end, rate, place in (
         ("low", rates.min(), "La Caale, Marans"),
@@ -254,13 +254,13 @@ def test_S13_the_observed_band_is_that_of_the_places_it_names():
     ):
         row = assumptions.DEFAULTS[f"observed_users_{end}"]
         assert row.value == row.low == row.high == rate
-        assert demand.observed_at(rate) == place
+        assert observed.observed_at(rate) == place
         assert place in row.source
         assert places.loc[place, "year"] == row.year
 
 
 def test_S13_every_observed_place_has_its_source_and_figures_that_can_be():
-    places = demand.observed_places()
+    places = observed.observed_places()
     assert places.index.is_unique
     assert len(places) == 7
     assert (places[["territory", "source"]] != "").all(axis=None)

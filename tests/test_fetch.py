@@ -18,6 +18,7 @@ from fixtures_fr import (
     as_csv,
     as_json,
     bpe,
+    centres,
     communes,
     jobs,
     osm_xml,
@@ -83,9 +84,14 @@ def test_a_territory_is_made_from_open_data(fetch, server):
     assert statuses["Le Relais, coworking"] == "existing"
     assert statuses["La Fabrique"] == "to_confirm"
     assert home.flows["workers"].sum() == pytest.approx(261.625)
+    assert home.jobs["jobs"].to_dict() == {"01900": 310.5, "01901": 20.0, "69123": 9e5}
+    assert home.jobs.loc["69123", ["lon", "lat"]].tolist() == [4.8357, 45.7676]
+    assert home.jobs.loc[["01900", "01901"], ["lon", "lat"]].isna().all(axis=None)
+    placed = home.flows.set_index(["home", "work"])["work_lon"]
+    assert placed["01900", "69123"] == 4.8357
+    assert placed.drop(["69123"], level="work").isna().all()
     assert home.establishments["kind"].tolist() == ["scop", "scic", "association"]
     assert home.establishments.crs == home.crs
-    assert list(home.jobs["jobs"]) == [310.5, 20.0]
     assert home.occupations.loc["01901", ["cadres", "workers"]].tolist() == [2.0, 1.5]
     assert "Chez le voisin" not in set(home.premises["name"])
     assert network.read_osm(home.roads_path).start.size == 3
@@ -216,12 +222,35 @@ def test_without_optional_sources_the_register_says_each_that_is_missing(fetch, 
     assert whole.digest != home.digest
 
 
+def test_I11_workplaces_without_a_centre_are_named_with_their_workers(fetch, server):
+    home = fetch()
+    assert "sans position" not in home.sources.set_index("name")["note"]["flows"]
+    few = [one for one in centres() if one["code"] != "69123"]
+    answer(server, centres=[Reply(as_json(few))])
+    home = fetch("peu", cache="autre")
+    note = home.sources.set_index("name")["note"]["flows"]
+    assert "Communes de travail sans position (250 actifs) : 69123." in note
+    assert list(home.jobs.index) == ["01900", "01901"]
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply(b'[{"code": "69123"}]'), Reply(HTML)])
+def test_without_centres_flows_and_jobs_stay_and_the_register_says_so(fetch, server, reply):
+    answer(server, centres=[reply])
+    home = fetch()
+    assert home.flows["work_lon"].isna().all()
+    assert list(home.jobs.index) == ["01900", "01901"]
+    notes = home.sources.set_index("name")["note"]
+    for name in ("flows", "jobs"):
+        assert "Centres des communes de travail : non obtenu" in notes[name]
+    assert "Communes du territoire seulement" in notes["jobs"]
+
+
 def test_jobs_without_occupations_are_taken_and_the_register_says_what_is_missing(fetch, tmp_path):
     path = tmp_path / "jobs.csv"
     path.write_bytes(as_csv([{k: v for k, v in row.items() if "_CS" not in k} for row in jobs()]))
     home = fetch(files={"jobs": path})
     assert home.occupations is None
-    assert list(home.jobs["jobs"]) == [310.5, 20.0]
+    assert list(home.jobs["jobs"]) == [310.5, 20.0, 9e5]
     row = home.sources.set_index("name").loc["occupations"]
     assert row["status"] == "assumption"
     assert "Métiers des actifs : non obtenu" in row["note"]
@@ -264,6 +293,7 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
         ("sirene-places", "/places.csv"),
         ("mobpro", "/mobpro.zip"),
         ("jobs", "/jobs.zip"),
+        ("centres", "/centres"),
     ):
         paths[name] = tmp_path / name
         paths[name].write_bytes(given[source])
@@ -276,7 +306,7 @@ def test_files_given_by_hand_need_no_network(server, tmp_path, monkeypatch):
     assert "Fichier fourni : filosofi" in rows["note"]["residents"]
     assert not server.asked
     assert home.flows is not None
-    for name in sorted(set(paths) - {"communes"}):
+    for name in sorted(set(paths) - {"communes", "centres"}):
         before = paths[name].read_bytes()
         paths[name].write_bytes(b"code;nom\n01001;a\n")
         with pytest.raises(InputError, match=f"{name}: not a"):

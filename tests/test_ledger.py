@@ -64,6 +64,40 @@ switches = st.fixed_dictionaries(
 # By hand
 
 
+def test_S5_employers_bear_their_share_of_a_corpoworking_site_by_hand():
+    lines = ledger.entries(ONE_OF_EACH, figures=values({"employers_share": 0.25}), years=3)
+    works, equipment = 100 * 240 * 1500, 100 * 20 * 1200
+    assert amounts(lines, site="s2", payer="commune") == {
+        "fit-out": works * 3 // 4, "equipment": equipment * 3 // 4,
+    }  # fmt: skip
+    costs = {"animation": 2_100_000, "paid users": 450_000, "fluids": 100 * 240 * 90}
+    epci = amounts(lines, site="s2", payer="epci", year=3)
+    assert epci.pop("revenue") < 0
+    assert epci == {account: cents * 3 // 4 for account, cents in costs.items()}
+    later = {account: cents // 4 for account, cents in costs.items()}
+    assert amounts(lines, site="s2", payer="employers", year=3) == later
+    first = later | {"fit-out": works // 4, "equipment": equipment // 4}
+    assert amounts(lines, site="s2", payer="employers", year=1) == first
+    assert not (lines.loc[lines["site"] != "s2", "payer"] == "employers").any()
+
+
+@given(networks(), switches, st.floats(0, 1))
+@EXACT
+def test_S5_whatever_employers_bear_the_network_costs_the_same_to_the_cent(table, options, share):
+    alone, shared = (
+        ledger.entries(table, figures=values({"employers_share": part}), **options)
+        for part in (0.0, share)
+    )
+    keys = ["year", "site", "account"]
+    cost = [lines.groupby(keys)["cents"].sum() for lines in (alone, shared)]
+    nonzero = [one[one != 0] for one in cost]
+    pd.testing.assert_series_equal(*nonzero)
+    assert ledger.by_payer(shared)["total"].sum() == alone["cents"].sum()
+    theirs = shared[shared["payer"] == "employers"]
+    assert (theirs["cents"] > 0).all()
+    assert set(theirs["site"]) <= set(table.index[table["tier"] == "corpoworking"])
+
+
 def test_S6_a_structuring_site_by_hand():
     lines = ledger.entries(ONE_OF_EACH, figures=FIGURES, years=3)
     area = 15 * 12
@@ -90,7 +124,8 @@ def test_a_mini_cowork_by_hand():
 
 
 def test_a_corpoworking_site_is_built_and_a_rented_one_pays_its_area():
-    lines = ledger.entries(ONE_OF_EACH.assign(rented=[False, True, True]), figures=FIGURES, years=1)
+    rented, alone = ONE_OF_EACH.assign(rented=[False, True, True]), values({"employers_share": 0})
+    lines = ledger.entries(rented, figures=alone, years=1)
     town = amounts(lines, site="s2", payer="commune")
     assert town == {"fit-out": 100 * 240 * 1500, "equipment": 100 * 20 * 1200}
     assert amounts(lines, account="rent", site="s2") == {"rent": 100 * 240 * 90}
@@ -157,7 +192,7 @@ def test_seats_and_occupancy_cap_what_users_pay():
 @pytest.mark.parametrize("seats", [0, 1, 3, 15, 30])
 def test_investment_is_that_of_the_candidates_to_the_euro(tier, seats):
     lines = ledger.entries(network((tier, "01012", seats, 1.0)), figures=FIGURES, years=1)
-    paid = lines.loc[lines["payer"] == "commune", "cents"].sum()
+    paid = lines.loc[lines["account"].isin(ledger.INVESTMENT), "cents"].sum()
     assert paid == 100 * site_costs(tier, seats=seats)["invest_eur"]
 
 
@@ -238,7 +273,7 @@ def test_the_views_tell_the_same_money():
 
 def test_running_order_is_the_fourth_year_of_the_ledger():
     lines = ledger.entries(ONE_OF_EACH, figures=FIGURES, years=4)
-    last = lines[(lines["year"] == 4) & (lines["payer"] == "epci")]
+    last = lines[(lines["year"] == 4) & lines["payer"].isin(["epci", "employers"])]
     order = ledger.running_order(ONE_OF_EACH, figures=FIGURES)
     assert order.index.tolist() == ["", "s0", "s1", "s2"]
     assert order["balance"].sum() == -last["cents"].sum()
@@ -262,7 +297,7 @@ def test_an_empty_network_costs_nothing():
     assert lines["cents"].dtype == np.int64
     for view in (ledger.by_payer, ledger.by_account, ledger.by_commune):
         assert len(view(lines)) == 0
-    assert ledger.payer_shares(lines)["cents"].tolist() == [0, 0, 0, 0]
+    assert ledger.payer_shares(lines)["cents"].tolist() == [0] * len(PAYERS)
     assert len(ledger.staffing(lines, figures=FIGURES)) == 0
     assert ledger.running_order(nothing, figures=FIGURES)["balance"].tolist() == [0]
     assert ledger.depreciation(nothing, figures=FIGURES, years=2)["total_cents"].sum() == 0

@@ -7,12 +7,13 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
-from fixtures_fr import as_csv, jobs, mobpro
+from fixtures_fr import SIRENE, UNITS, as_csv, jobs, mobpro
 
 from planner import territory
 from planner._errors import InputError
-from planner.sources import cog, employment, osm
+from planner.sources import cog, employment, osm, sirene
 from planner.sources import mobpro as commuting
+from planner.sources.tables import OCCUPATIONS
 from planner.territory._mergers import boundaries_to_today, to_today
 from planner.territory._model import LAYERS, content_digest
 
@@ -197,9 +198,16 @@ def test_I11_flows_and_jobs_kept_as_files_are_summed_where_they_are_read(tmp_pat
     flows, work = tmp_path / "f.csv", tmp_path / "j.csv"
     flows.write_text("home,work,workers\n69251,69019,2.5\n69135,69211,4\n69135,75056,1\n")
     work.write_text("code,jobs,workers\n69019,10,20\n69211,5,6\n")
-    home = territory.build(tmp_path / "x", title="X", flows=flows, jobs=work, **tables(tmp_path))
-    assert home.flows.to_numpy().tolist() == [["69135", "69019", 6.5], ["69135", "75056", 1.0]]
-    assert home.jobs.loc["69019"].tolist() == [15.0, 26.0]
+    kinds = tmp_path / "o.csv"
+    kinds.write_text(f"code,{','.join(OCCUPATIONS)}\n69251,1,2,3,4,5,6\n69135,1,1,1,1,1,1\n")
+    inputs = tables(tmp_path) | {"flows": flows, "jobs": work, "occupations": kinds}
+    home = territory.build(tmp_path / "x", title="X", **inputs)
+    assert home.occupations.index.tolist() == ["69135"]
+    assert home.occupations.loc["69135"].tolist() == [2, 3, 4, 5, 6, 7]
+    told = home.flows[["home", "work", "workers"]].to_numpy().tolist()
+    assert told == [["69135", "69019", 6.5], ["69135", "75056", 1.0]]
+    assert home.flows[["work_lon", "work_lat"]].isna().all(axis=None)  # not known, and no sum
+    assert home.jobs.loc["69019", ["jobs", "workers"]].tolist() == [15.0, 26.0]
     assert home.jobs.index.tolist() == ["69019"]
     assert "2 lignes, 6 actifs : communes" in notes(home)["flows"]  # 6,5 to the nearest even
     assert "1 ligne, 5 emplois : communes" in notes(home)["jobs"]
@@ -220,6 +228,20 @@ def test_I11_national_files_of_an_older_year_are_read_for_the_communes_of_now(tm
     found = commuting.read(path, ["69019"])
     assert set(found.frame["home"]) == {"69019"}
     assert "codes de communes regroupées depuis" in found.note
+
+
+def test_I11_establishments_of_an_older_year_stand_in_the_commune_of_now(tmp_path):
+    belleville = gpd.GeoDataFrame(
+        {"lon": [4.75], "lat": [46.11]}, geometry=[shapely.box(4.7, 46.0, 4.8, 46.2)],
+        index=pd.Index(["69019"], name="code"), crs=4326,
+    )  # fmt: skip
+    stock, units = tmp_path / "stock.csv", tmp_path / "units.csv"
+    old = {"codeCommuneEtablissement": "69211"}
+    stock.write_bytes(as_csv([row | old for row in SIRENE], separator=","))
+    units.write_bytes(as_csv(UNITS, separator=","))
+    found = sirene.read(stock, belleville, units=units).frame
+    assert set(found["commune"]) == {"69019"}
+    assert set(found["lon"]) == {4.75}
 
 
 # Codes known neither way

@@ -69,7 +69,7 @@ def test_every_key_that_running_money_and_trips_read_is_drawn():
     assert {key for key in rest if not key.startswith(("ramp", "fabrique", "reconquete"))} == {
         "fit_out_eur_m2", "new_fit_out_eur_m2", "heavy_fit_out_eur_m2", "seat_equipment_eur",
         "mini_seat_eur",
-        "mini_place_eur", "works_years", "furniture_years",
+        "mini_place_eur", "works_years", "furniture_years", "employers_share",
     }  # fmt: skip
     assert set(mobility.USED) - {"km_cost_eur"} <= set(risk.DRAWN)
 

@@ -98,3 +98,40 @@ def test_a_path_that_leaves_a_loop_goes_the_way_its_minutes_say(tmp_path):
         assert driven["length_m"].sum() == pytest.approx(driven["minutes"].sum() * 600, abs=2)
         lengths = driven.geometry.to_crs(2154).length.sum()
         assert lengths == pytest.approx(driven["length_m"].sum(), rel=0.01)
+
+
+def test_the_kilometres_of_the_matrix_are_those_of_each_path(home, roads):
+    rng = np.random.default_rng(5)
+    people = home.residents.iloc[rng.permutation(len(home.residents))[:12]]
+    places = home.premises.iloc[rng.permutation(len(home.premises))[:5]]
+    km = routes.road_km(roads, people, places)
+    assert km.shape == (12, 5)
+    assert routes.road_km(roads, people.iloc[:3], places) == pytest.approx(km[:3], rel=0.02)
+    legs = [
+        [
+            routes.path(roads, people.iloc[[i]], places.iloc[[j]])["length_m"].sum() / 1000
+            for j in range(5)
+        ]
+        for i in range(12)
+    ]
+    # Ways as fast to a tenth of a second may differ by metres.
+    assert km == pytest.approx(np.array(legs), rel=0.02, abs=0.01)
+
+
+def test_kilometres_by_hand_one_way_streets_held_both_ways(tmp_path):
+    drawn = draw(
+        """
+        A----B
+        |    |
+        C----D
+        """,
+        {"ACDB": "residential", "BA": {"highway": "residential", "oneway": "yes"}},
+    )
+    roads = drawn.read(tmp_path)
+    two, one = drawn.places("A", "B+-100,0"), drawn.places("B")
+    assert routes.road_km(roads, two, one) == pytest.approx(
+        np.array([[0.9], [0.0 + 1.3]]), abs=2e-3
+    )
+    assert routes.road_km(roads, one, two) == pytest.approx(np.array([[0.5, 0.1]]), abs=2e-3)
+    far = gpd.GeoDataFrame(index=["lake"], geometry=gpd.points_from_xy([9.0], [47.5]), crs=4326)
+    assert np.isinf(routes.road_km(roads, one, far)).all()

@@ -110,7 +110,7 @@ def _demand_table(result: "Plan") -> Table:
 def _observed(per_1000: float) -> str:
     """Return an end of the observed band, with the place that it was seen at."""
     from planner import _format
-    from planner.demand import observed_at
+    from planner.observed import observed_at
 
     place = observed_at(per_1000)
     return _format.number(per_1000, decimals=1) + (f" ({place})" if place else "")

@@ -17,6 +17,7 @@ _SOURCES = {
     "bpe": "Commerces et services",
     "third-places": "Tiers-lieux",
     "france-services": "France services",
+    "centres": "Centres des communes",
     "sirene": "Établissements (Sirene)",
     "sirene-units": "Unités légales (Sirene)",
     "sirene-places": "Positions (Sirene)",

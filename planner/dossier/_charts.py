@@ -25,8 +25,11 @@ from planner._html import Fragment, safe_text
 from planner._language import say
 
 INK, MUTED, LINE = "#16202e", "#556070", "#dde3ea"
-PAYERS = {"commune": "#0072B2", "epci": "#1F3A93", "state": "#5f6b7a", "users": "#D55E00"}
-_HATCHES = {"commune": "", "epci": "///", "state": "...", "users": "xx"}
+PAYERS = {
+    "commune": "#0072B2", "epci": "#1F3A93", "employers": "#8C5A00", "state": "#5f6b7a",
+    "users": "#D55E00",
+}  # fmt: skip
+_HATCHES = {"commune": "", "epci": "///", "employers": "\\\\\\", "state": "...", "users": "xx"}
 CHANGE_BOUNDS = (-5.0, -1.0, 1.0, 5.0)
 """Minutes where one class of change ends and the next begins."""
 CHANGE_COLOURS = ("#01665e", "#5ab4ac", "#f0f0ee", "#d8b365", "#8c510a")

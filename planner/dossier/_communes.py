@@ -14,7 +14,7 @@ from planner._language import say
 from planner._svg import Place, discs, fitted, outline
 from planner.dossier import _table
 from planner.maps._base import coverage_colour
-from planner.maps._words import ESTIMATED, KINDS, TIERS, mark, status_words
+from planner.maps._words import ESTIMATED, TIERS, kind_words, mark, status_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,7 +188,7 @@ def _sites(sites: gpd.GeoDataFrame) -> Fragment:
         [
             join([mark(site.tier, size=16), " ", str(site.name)]),
             say(TIERS[site.tier].one),
-            str(KINDS.get(site.kind, site.kind)),
+            kind_words(site.kind),
             status_words(site.kind, site.status),
             number(site.seats),
             number(site.users, decimals=1),

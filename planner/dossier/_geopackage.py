@@ -13,7 +13,7 @@ import pyogrio
 from planner._files import fixed_clock
 from planner._language import say
 from planner.dossier import _qml
-from planner.maps._words import KINDS, TIERS, status_words
+from planner.maps._words import TIERS, kind_words, status_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,7 @@ def _left_out(plan: "Plan") -> gpd.GeoDataFrame:
         {
             "identifiant": left.index.astype(str),
             "nom": left["name"].to_numpy(),
-            "type": [str(KINDS.get(kind, kind)) for kind in left["kind"]],
+            "type": [kind_words(kind) for kind in left["kind"]],
             "commune": left["commune_name"].to_numpy(),
             "pourrait_etre": left["tiers"].to_numpy(),
             "habitants_en_plus": left["gain"].to_numpy(float),
@@ -149,7 +149,7 @@ def _sites(plan: "Plan") -> gpd.GeoDataFrame:
             "identifiant": sites.index.astype(str),
             "nom": sites["name"].to_numpy(),
             "niveau": _tier_words(sites["tier"]).to_numpy(),
-            "type": [str(KINDS.get(kind, kind)) for kind in sites["kind"]],
+            "type": [kind_words(kind) for kind in sites["kind"]],
             "commune": sites["commune_name"].to_numpy(),
             "code_commune": sites["commune"].to_numpy(),
             "statut": [

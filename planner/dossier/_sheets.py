@@ -14,7 +14,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_range
 
 from planner._language import say
 from planner.dossier._brand import Brand
-from planner.maps._words import ESTIMATED, KINDS, TIERS, status_words
+from planner.maps._words import ESTIMATED, TIERS, kind_words, status_words
 from planner.spreadsheets import fill_assumptions, for_paper
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def _sites(plan: "Plan") -> pd.DataFrame:
             say("identifiant"): sites.index.astype(str),
             say("nom"): sites["name"],
             say("niveau"): [say(TIERS[tier].one) for tier in sites["tier"]],
-            say("type de lieu"): [str(KINDS.get(kind, kind)) for kind in sites["kind"]],
+            say("type de lieu"): [kind_words(kind) for kind in sites["kind"]],
             say("commune"): sites["commune_name"],
             say("code commune"): sites["commune"].astype(str),
             say("statut"): [

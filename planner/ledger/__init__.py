@@ -1,5 +1,6 @@
 """Who pays what, in which commune and year: investment by town halls, running costs by the EPCI.
 
+Employers bear a share of both where the site is a corpoworking.
 :func:`entries` gives every line; the other functions add them up, or tell what users a network
 would need. Every line is in whole cents, so that sums are exact. What one payer gives another
 (revenue, grants) has a line for each, of opposite sign: all lines together are what the network

@@ -23,7 +23,7 @@ from planner.ledger._formulas import (
 )
 
 Longs = NDArray[np.int64]
-PAYERS = ("commune", "epci", "state", "users")
+PAYERS = ("commune", "epci", "employers", "state", "users")
 GRANTS = ("fabrique", "reconquete")
 COLUMNS = ("year", "payer", "commune", "site", "account", "cents")
 _CENTS = 100
@@ -43,8 +43,10 @@ def entries(
     """Return every line of the money of a network: who bears what, where and when.
 
     The commune where a site opens pays its investment in that year; the EPCI pays what it costs to
-    run, and receives what users pay. Existing sites cost no investment; they are run by those who
-    run them today, as in the budgets of a plan, unless `run_existing`.
+    run, and receives what users pay. Of both costs of a corpoworking site, employers bear the share
+    ``employers_share`` of the figures, to the nearest cent of each line. Existing sites cost no
+    investment; they are run by those who run them today, as in the budgets of a plan, unless
+    `run_existing`.
 
     Parameters
     ----------
@@ -98,6 +100,7 @@ def entries(
         *_invested(table, figures, years, aided="reconquete" in grants),
         *_run(table, figures, share, run_existing=run_existing),
     ]
+    lines.extend(_employers(table, figures, lines))
     if len(table):
         lines.append(_coordinated(figures, years, vacancy_year, vacancy_months))
     if "fabrique" in grants:
@@ -210,6 +213,20 @@ def _run(
     ]
 
 
+def _employers(
+    table: pd.DataFrame, figures: Mapping[str, float], lines: list[pd.DataFrame]
+) -> list[pd.DataFrame]:
+    """Return the costs of corpoworking that employers take from those who bore them."""
+    shared = table.index[table["tier"] == "corpoworking"]
+    taken = []
+    for part in lines:
+        costs = part[part["site"].isin(shared) & part["account"].isin((*INVESTMENT, *RUNNING))]
+        theirs = np.rint(figures["employers_share"] * costs["cents"]).astype(np.int64)
+        costs = costs.assign(cents=theirs)[theirs != 0]
+        taken += [costs.assign(payer="employers"), costs.assign(cents=-costs["cents"])]
+    return taken
+
+
 def _coordinated(
     figures: Mapping[str, float], years: int, vacancy_year: int, vacancy_months: int
 ) -> pd.DataFrame:
@@ -240,10 +257,10 @@ def _sorted(lines: list[pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         types = {"year": np.int64, "cents": np.int64}
         return pd.DataFrame({name: pd.Series(dtype=types.get(name, object)) for name in COLUMNS})
-    book = pd.concat(filled, ignore_index=True)
     keys = list(COLUMNS[:-1])
+    book: pd.DataFrame = pd.concat(filled).groupby(keys)["cents"].sum().reset_index()
     book["cents"] = book["cents"].astype(np.int64)
-    return book.sort_values(keys, ignore_index=True)[list(COLUMNS)]
+    return book[book["cents"] != 0].reset_index(drop=True)
 
 
 def by_payer(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -311,7 +328,7 @@ def by_commune(ledger: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index commune (empty for what is no commune's: coordination); over all years, whole cents:
         invested (by the commune), granted (to it), borne (by it, the two together), run (what its
-        sites cost to run), earned (what their users pay), lacking (for the EPCI to bear).
+        sites cost the EPCI to run), earned (what their users pay), lacking (for the EPCI to bear).
     """
     paid = ledger["payer"] == "commune"
     run = (ledger["payer"] == "epci") & (ledger["account"] != "grant")
@@ -365,7 +382,7 @@ def staffing(ledger: pd.DataFrame, *, figures: Mapping[str, float]) -> pd.DataFr
     """
     pay = check_figures(figures, ("fte_eur_year", "paid_users_eur_hour"))
     years = sorted(set(ledger["year"]))
-    own = ledger[ledger["payer"] == "epci"]
+    own = ledger[ledger["payer"].isin(("epci", "employers"))]
     paid = own.groupby(["account", "year"])["cents"].sum()
     table = pd.DataFrame(index=pd.Index(years, name="year"))
     for name, account, unit, rate in (
@@ -419,6 +436,8 @@ def running_order(
     sites: pd.DataFrame, *, figures: Mapping[str, float], run_existing: bool = False
 ) -> pd.DataFrame:
     """Return what each site costs and earns in a year with all its users, and the network.
+
+    Whoever bears the costs, employers included.
 
     Parameters
     ----------

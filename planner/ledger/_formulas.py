@@ -64,12 +64,12 @@ USED = (
     "price_half_day_eur", "price_day_eur", "price_month_eur", "half_day_share", "month_share",
     "user_days_a_week", "working_weeks", "ramp_year_1", "ramp_year_2", "ramp_year_3",
     "works_years", "furniture_years", "fabrique_eur_year", "fabrique_years", "reconquete_share",
-    "reconquete_works_eur", "reconquete_equipment_eur",
+    "reconquete_works_eur", "reconquete_equipment_eur", "employers_share",
 )  # fmt: skip
 """Keys of the assumptions that the ledger leans on."""
 _SHARES = frozenset(
     "occupancy mini_host_share half_day_share month_share ramp_year_1 ramp_year_2 ramp_year_3 "
-    "reconquete_share car_share rebound replaces_commute".split()
+    "reconquete_share car_share rebound replaces_commute employers_share".split()
 )
 
 

@@ -66,7 +66,12 @@ def commune_layer(scene: Scene) -> folium.GeoJson:
                 [
                     tag("b", words(row.name)),
                     tag("br"),
-                    told(scene, f"{percent(row.share_mesh)} à {minutes(scene.mesh_min)} d’un site"),
+                    told(
+                        scene,
+                        say("{share} à {time} d’un site").format(
+                            share=percent(row.share_mesh), time=minutes(scene.mesh_min)
+                        ),
+                    ),
                 ]
             ),
             "popup": _commune_popup(scene, row),
@@ -90,7 +95,7 @@ def commune_layer(scene: Scene) -> folium.GeoJson:
 
     return folium.GeoJson(
         _shapes.features(shapes, properties),
-        name=layer_label(area_swatch(COVERAGE_COLOURS[-1]), "Couverture par commune"),
+        name=layer_label(area_swatch(COVERAGE_COLOURS[-1]), say("Couverture par commune")),
         style_function=style,
         highlight_function=lambda _: {"weight": 2.5},
         on_each_feature=JsCode("carte.feature"),
@@ -103,11 +108,11 @@ def commune_layer(scene: Scene) -> folium.GeoJson:
 def _commune_popup(scene: Scene, commune: Any) -> Fragment:  # noqa: ANN401 - a row of communes
     facts = [
         (
-            f"À {minutes(scene.mesh_min)} d’un site",
+            say("À {time} d’un site").format(time=minutes(scene.mesh_min)),
             _with_share(commune.covered_mesh, commune.share_mesh),
         ),
         (
-            f"À {minutes(scene.structuring_min)} d’un site structurant",
+            say("À {time} d’un site structurant").format(time=minutes(scene.structuring_min)),
             _with_share(commune.covered_structuring, commune.share_structuring),
         ),
     ]
@@ -121,7 +126,7 @@ def _with_share(count: float, share: float) -> str:
 
 def name_layer(scene: Scene) -> folium.FeatureGroup:
     """Names of communes; `carte.js` hides those that would overlap."""
-    group = folium.FeatureGroup(name=layer_label(_names_swatch(), "Noms des communes"))
+    group = folium.FeatureGroup(name=layer_label(_names_swatch(), say("Noms des communes")))
     points = _name_points(scene)
     peopled = scene.communes["population"].to_numpy(dtype=float)
     served = scene.communes["name"].isin(scene.sites["commune"]).to_numpy()
@@ -165,7 +170,7 @@ def _names_swatch() -> Fragment:
 
 def road_layer(scene: Scene) -> folium.FeatureGroup:
     """Roads, wider where their class is higher."""
-    group = folium.FeatureGroup(name=layer_label(road_swatch(), "Routes"))
+    group = folium.FeatureGroup(name=layer_label(road_swatch(), say("Routes")))
     classes = scene.roads["highway"].map(lambda text: words(text).removesuffix("_link"))
     widths = classes.map(_ROADS).fillna(_ROADS["other"]).to_numpy()
     lines = scene.roads.geometry.to_numpy()
@@ -212,7 +217,7 @@ def tile_layer() -> folium.TileLayer:
     return folium.TileLayer(
         _TILES,
         attr=safe_text("© IGN – Plan IGN v2"),
-        name=layer_label(area_swatch("#fff"), "Fond Plan IGN (avec Internet)"),
+        name=layer_label(area_swatch("#fff"), say("Fond Plan IGN (avec Internet)")),
         overlay=True,
         show=False,
         max_zoom=18,

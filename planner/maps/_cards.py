@@ -8,6 +8,7 @@ from branca.element import MacroElement
 from folium.template import Template
 
 from planner._html import Fragment, tag
+from planner._language import say
 from planner.maps import _shapes
 from planner.maps._scene import Scene
 from planner.maps._words import ESTIMATED
@@ -54,7 +55,7 @@ def card(
 ) -> Fragment:
     """Return what a popup says: a title, what it is, facts, maybe a sentence under them."""
     rows = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts)
-    doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    doubt = [tag("p", f"≈ {say(ESTIMATED)}", class_="estime")] if scene.estimated else []
     why = [tag("p", note, class_="pourquoi")] if note else []
     return tag("article", tag("h3", title), about, tag("dl", *rows), *why, *doubt, class_="fiche")
 
@@ -67,7 +68,7 @@ def layer_label(swatch: Fragment, text: str, *, count: str = "") -> Fragment:
 
 def told(scene: Scene, text: str) -> str:
     """Return a text about a time, which says where times are estimates."""
-    return f"{text} ({ESTIMATED.lower()})" if scene.estimated else text
+    return f"{text} ({say(ESTIMATED).lower()})" if scene.estimated else text
 
 
 def plain_layer(

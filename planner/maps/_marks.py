@@ -15,10 +15,10 @@ from planner.maps import _shapes
 from planner.maps._cards import Hexagon, Says, card, layer_label
 from planner.maps._scene import Scene, words
 from planner.maps._words import (
-    KINDS,
     LEFT_OUT_COLOUR,
     NEUTRAL_COLOUR,
     TIERS,
+    kind_words,
     left_out_swatch,
     mark,
     other_mark,
@@ -31,14 +31,14 @@ _ICON = 30  # the clickable square around a mark, in pixels
 def site_kind(site: Any) -> str:  # noqa: ANN401 - a row of sites
     """Return what a site is, in words: its tier and what houses it."""
     kind = words(site.kind)
-    return " · ".join(part for part in (TIERS[site.tier].one, KINDS.get(kind, kind)) if part)
+    return " · ".join(part for part in (say(TIERS[site.tier].one), kind_words(kind)) if part)
 
 
 def site_layer(scene: Scene, tier: str) -> folium.FeatureGroup:
     """Draw the sites of one tier."""
     sites = scene.sites_of(tier)
     look = TIERS[tier]
-    name = look.many if len(sites) > 1 else look.one
+    name = say(look.many if len(sites) > 1 else look.one)
     label = layer_label(mark(tier, size=22), name, count=_counted(sites["status"]))
     group = folium.FeatureGroup(name=label)
     points = _shapes.lonlat(sites.geometry.to_numpy())
@@ -141,7 +141,7 @@ def _places_layer(
 
 def _kind(place: Any) -> str:  # noqa: ANN401 - a row of left_out
     kind = words(place.kind)
-    return KINDS.get(kind, kind)
+    return kind_words(kind)
 
 
 def _left_out_tooltip(place: Any) -> Fragment:  # noqa: ANN401 - a row of left_out
@@ -191,10 +191,13 @@ def _counted(statuses: pd.Series) -> str:
 def _site_popup(scene: Scene, site: Any) -> Fragment:  # noqa: ANN401 - a row of sites
     seats = f"{number(site.seats)}\N{NO-BREAK SPACE}place{'s' if site.seats > 1 else ''}"
     facts = [
-        ("Commune", words(site.commune)),
-        ("Capacité", f"{seats} (hypothèse)"),
-        (f"Habitants à {minutes(scene.mesh_min)}", headcount(site.residents_mesh)),
-        ("Statut", status_words(words(site.kind), words(site.status))),
+        (say("Commune"), words(site.commune)),
+        (say("Capacité"), say("{seats} (hypothèse)").format(seats=seats)),
+        (
+            say("Habitants à {time}").format(time=minutes(scene.mesh_min)),
+            headcount(site.residents_mesh),
+        ),
+        (say("Statut"), status_words(words(site.kind), words(site.status))),
         *_opening(site),
         *_agreement(scene, site),
     ]

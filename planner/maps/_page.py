@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from planner._html import check_autonomous, join, safe_text, script_source
+from planner._language import current, say
 from planner.maps import _panel
 from planner.maps._pieces import Pieces, asset
 from planner.maps._scene import Scene
@@ -25,6 +26,13 @@ def written(scene: Scene, pieces: Pieces) -> str:
         The HTML text.
     """
     slots = {
+        "language": current(),
+        "to_tables": safe_text(say("Aller aux tableaux")),
+        "no_script": safe_text(
+            say("La carte a besoin de JavaScript ; les tableaux donnent les mêmes faits.")
+        ),
+        "legend_title": safe_text(say("Légende")),
+        "tables_title": safe_text(say("Tableaux")),
         "policy": _policy(pieces.scripts, images=pieces.images),
         "title": safe_text(scene.title),
         "styles": "\n".join(

@@ -27,8 +27,8 @@ def header(scene: Scene) -> Fragment:
     """Return what the plan is, how sure, and its headline figures."""
     badges = [tag("span", scene.proven, class_="badge")]
     if scene.estimated:
-        why = "Calculés d’après la distance, faute de réseau routier : à confirmer"
-        badges.append(tag("span", f"≈ {ESTIMATED}", class_="badge estime", title=why))
+        why = say("Calculés d’après la distance, faute de réseau routier : à confirmer")
+        badges.append(tag("span", f"≈ {say(ESTIMATED)}", class_="badge estime", title=why))
     figures = (
         tag(
             "div",
@@ -57,7 +57,7 @@ def register(scene: Scene) -> Fragment:
     if scene.register is None:
         return join([])
     rows = [_source(row) for row in scene.register.itertuples()]
-    title = f"Sources et limites ({number(len(rows))})"
+    title = say("Sources et limites ({count})").format(count=number(len(rows)))
     return tag(
         "details", tag("summary", title), tag("ul", *rows, class_="sources"), class_="tableau"
     )
@@ -71,7 +71,7 @@ def _source(row: Any) -> Fragment:  # noqa: ANN401 - a row of the register
         "li",
         tag("b", words(row.what)),
         " ",
-        tag("span", SOURCE_STATUSES.get(status, status), class_="badge"),
+        tag("span", say(SOURCE_STATUSES.get(status, status)), class_="badge"),
         tag("p", facts, class_="origine"),
         *([tag("p", note)] if note else []),
     )
@@ -79,7 +79,7 @@ def _source(row: Any) -> Fragment:  # noqa: ANN401 - a row of the register
 
 def legend(scene: Scene) -> Fragment:
     """Return where `carte.js` puts the layers, then the scale of colours."""
-    doubt = [tag("p", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    doubt = [tag("p", f"≈ {say(ESTIMATED)}", class_="estime")] if scene.estimated else []
     return join([*doubt, tag("div", id="legende"), _scale(scene)])
 
 
@@ -156,7 +156,9 @@ def _scale(scene: Scene) -> Fragment:
     rows.reverse()
     if counts[None]:
         rows.append(_scale_row(area_swatch(NO_COVERAGE_COLOUR), "sans habitant", counts[None]))
-    text = f"Part des habitants à {minutes(scene.mesh_min)} d’un site, par commune"
+    text = say("Part des habitants à {time} d’un site, par commune").format(
+        time=minutes(scene.mesh_min)
+    )
     return tag(
         "figure",
         tag("figcaption", text),
@@ -175,16 +177,18 @@ def _interval(low: float | None, high: float | None) -> str:
         return f"moins de {percent(high or 0, decimals=0)}"
     if high is None:
         return f"{percent(low, decimals=0)} et plus"
-    return f"de {percent(low, decimals=0)} à {percent(high, decimals=0)}"
+    return say("de {low} à {high}").format(
+        low=percent(low, decimals=0), high=percent(high, decimals=0)
+    )
 
 
 def communes_table(scene: Scene) -> Fragment:
     """Return the coverage of each commune."""
     head = [
-        "Commune",
-        "Habitants",
-        f"À {minutes(scene.mesh_min)} d’un site",
-        f"À {minutes(scene.structuring_min)} d’un structurant",
+        say("Commune"),
+        say("Habitants"),
+        say("À {time} d’un site").format(time=minutes(scene.mesh_min)),
+        say("À {time} d’un structurant").format(time=minutes(scene.structuring_min)),
     ]
     rows = [
         [
@@ -195,12 +199,16 @@ def communes_table(scene: Scene) -> Fragment:
         ]
         for row in scene.communes.itertuples()
     ]
-    return _table(scene, f"Les communes ({number(len(rows))})", head, rows)
+    return _table(scene, say("Les communes ({count})").format(count=number(len(rows))), head, rows)
 
 
 def sites_table(scene: Scene) -> Fragment:
     """Return the sites of the plan."""
-    head = ["Site", "Places (hypothèse)", f"Habitants à {minutes(scene.mesh_min)}"]
+    head = [
+        say("Site"),
+        say("Places (hypothèse)"),
+        say("Habitants à {time}").format(time=minutes(scene.mesh_min)),
+    ]
     rows = [
         [
             join(
@@ -215,7 +223,7 @@ def sites_table(scene: Scene) -> Fragment:
         ]
         for row in scene.sites.itertuples()
     ]
-    return _table(scene, f"Les sites ({number(len(rows))})", head, rows)
+    return _table(scene, say("Les sites ({count})").format(count=number(len(rows))), head, rows)
 
 
 def left_out_table(scene: Scene) -> Fragment:
@@ -264,7 +272,7 @@ def _table(
         )
         for first, *others in rows
     )
-    doubt = [tag("caption", f"≈ {ESTIMATED}", class_="estime")] if scene.estimated else []
+    doubt = [tag("caption", f"≈ {say(ESTIMATED)}", class_="estime")] if scene.estimated else []
     named = (
         tag("th", name, scope="col", class_=look) for name, look in zip(head, looks, strict=True)
     )

@@ -1,14 +1,26 @@
 """What a map is made of, so that it can live inside another page."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
 from planner._html import Fragment, join, tag
+from planner._language import say
 from planner.maps import _layers, _panel
 from planner.maps._base import TILES_HOST, offers_tiles
 from planner.maps._scene import Scene
+
+_WORDS = (
+    "Zoomer",
+    "Dézoomer",
+    "Voir tout le territoire",
+    "Fermer",
+    "Carte du réseau de sites",
+    "Plan IGN indisponible : il lui faut un accès à Internet.",
+)
+"""What `carte.js` says, as it is written there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +87,7 @@ def pieces(scene: Scene) -> Pieces:
         years=_panel.years(scene),
         search=_panel.search(scene),
         tables=tuple(filter(None, tables)),
-        scripts=(_leaflet_js(), asset("carte.js"), script),
+        scripts=(_leaflet_js(), _carte_js(), script),
         styles=(_leaflet_css(), asset("carte.css")),
         images=f"data: {TILES_HOST}" if offers_tiles(scene) else "data:",
     )
@@ -91,6 +103,22 @@ def asset(name: str) -> str:
 def _leaflet_js() -> str:
     """Leaflet's script without the line that asks a debugger for its source."""
     return re.sub(r"//# sourceMappingURL=.*", "", asset("leaflet.js")).strip()
+
+
+def _carte_js() -> str:
+    """Our own script, with its few words in the reader's language."""
+    words = (
+        say("Zoomer"),
+        say("Dézoomer"),
+        say("Voir tout le territoire"),
+        say("Fermer"),
+        say("Carte du réseau de sites"),
+        say("Plan IGN indisponible : il lui faut un accès à Internet."),
+    )
+    text = asset("carte.js")
+    for french, said in zip(_WORDS, words, strict=True):
+        text = text.replace(f'"{french}"', json.dumps(said, ensure_ascii=False))
+    return text
 
 
 def _leaflet_css() -> str:

@@ -39,7 +39,10 @@ def zone_layers(scene: Scene) -> list[folium.GeoJson]:
         plain_layer(
             shape,
             label=layer_label(
-                zone_swatch(tier), f"À {minutes(scene.mesh_min)} d’un {TIERS[tier].one.lower()}"
+                zone_swatch(tier),
+                say("À {time} d’un {site}").format(
+                    time=minutes(scene.mesh_min), site=say(TIERS[tier].one).lower()
+                ),
             ),
             properties={"sites": sorted(int(site) for site in zone["site"])},
             options={
@@ -103,8 +106,8 @@ def resident_layer(scene: Scene) -> folium.GeoJson:
     return _people_layer(
         scene,
         scene.uncovered,
-        title=f"Habitants à plus de {limit}",
-        said="{people} " + f"à plus de {limit} de tout site",
+        title=say("Habitants à plus de {time}").format(time=limit),
+        said=say("{people} à plus de {time} de tout site").format(people="{people}", time=limit),
         swatch=dot_swatch(),
         look={"className": "resident", "fillColor": UNCOVERED_COLOUR},
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from planner._html import Fragment, tag
+from planner._language import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +114,16 @@ DASHES = ("2 5", "9 5", "9 4 2 4", "4 4")
 ESTIMATED = "Temps estimés"
 
 
+def kind_words(kind: str) -> str:
+    """Return what a kind of premises is called; a kind without a word is its own."""
+    return say(KINDS[kind]) if kind in KINDS else kind
+
+
 def status_words(kind: str, status: str) -> str:
     """Return what a site's status is, and that its premises are still to be found if they are."""
     if kind in _TO_CONFIRM and status in _BARE_STATUSES:
-        return f"{_BARE_STATUSES[status]}, local à confirmer"
-    return STATUSES.get(status, status)
+        return say("{status}, local à confirmer").format(status=say(_BARE_STATUSES[status]))
+    return say(STATUSES[status]) if status in STATUSES else status
 
 
 def mark(tier: str, *, size: int | None = None) -> Fragment:

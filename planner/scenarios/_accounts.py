@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from planner import assumptions, indicators, ledger, mobility, risk
+from planner import assumptions, indicators, ledger, mobility, risk, routes
 from planner.maps._words import TIERS as TIER_WORDS
 from planner.scenarios._case import Case
 from planner.scenarios._table import StudyTable, yes
 
 _CENTS = 100
-_PAYERS = {"commune": "communes", "epci": "EPCI", "state": "État", "users": "usagers"}
+_PAYERS = {
+    "commune": "communes", "epci": "EPCI", "employers": "employeurs", "state": "État",
+    "users": "usagers",
+}  # fmt: skip
 _RESULTS = {"gross": "brut", "central": "central", "prudent": "prudent"}
 _OUTCOMES = {
     "users": "usagers",
@@ -106,28 +109,24 @@ def _sites(
     nearest, site = indicators.nearest_site(case.minutes, tier)
     share = case.rules.decay.share(nearest)
     there = site >= 0
-    points = case.people.geometry
-    ends = case.places.geometry.reindex(case.minutes.destinations)
-    name = np.full(len(points), "", object)
+    name = np.full(len(site), "", object)
     name[there] = case.minutes.destinations.to_numpy()[site[there]]
-    crow_m = np.zeros(len(points))
-    crow_m[there] = np.hypot(
-        points.x.to_numpy()[there] - ends.x.to_numpy()[site[there]],
-        points.y.to_numpy()[there] - ends.y.to_numpy()[site[there]],
-    )
+    work_km = case.people["commune"].map({} if case.work.km is None else case.work.km)
     groups = pd.DataFrame(
         {
             "users": np.where(there, case.people["users"].to_numpy(float) * share, 0.0),
             "central": np.where(there, case.people["users_central"].to_numpy(float) * share, 0.0),
-            "site_km": crow_m / 1000 * case.scenario.figures["crow_road_ratio"],
+            "site_km": _site_km(case, site),
+            "work_km": work_km.astype(float),
             "site": name,
         },
         index=case.people.index,
     )
     by_site = groups[there].groupby("site")
     users = by_site[["users", "central"]].sum().reindex(tier.index).fillna(0.0)
-    way = (groups["users"] * groups["site_km"])[there].groupby(groups["site"]).sum()
-    site_km = (way / by_site["users"].sum().where(lambda total: total > 0)).reindex(tier.index)
+    site_km, to_work_km = (
+        _mean_km(groups[there], name).reindex(tier.index) for name in ("site_km", "work_km")
+    )
     sites = pd.DataFrame(
         {
             "tier": tier,
@@ -140,6 +139,7 @@ def _sites(
             "state": places["state"],
             "area_m2": places["area_m2"],
             "site_km": site_km.fillna(0.0),
+            "work_km": to_work_km,
             "opening_year": [int(opens.get(str(name), 1)) for name in tier.index],
             **{
                 name: [case.scenario.costs[one][name] for one in tier]
@@ -148,7 +148,38 @@ def _sites(
         },
         index=tier.index,
     )
-    return sites, groups[["users", "site_km"]]
+    return sites, groups[["users", "site_km", "work_km"]]
+
+
+def _mean_km(groups: pd.DataFrame, name: str) -> pd.Series:
+    """Return the mean of the users of each site, over those whose way is known; NaN without any."""
+    known = groups[groups[name].notna()]
+    way = (known["users"] * known[name]).groupby(known["site"]).sum()
+    total = known.groupby("site")["users"].sum()
+    return way / total.where(total > 0)
+
+
+def _site_km(case: Case, site: np.ndarray) -> np.ndarray:
+    """Return the way from each demand point to its site: by road, else the crow's times a ratio."""
+    there = site >= 0
+    points, used = case.people.geometry, np.unique(site[there])
+    ends = case.places.reindex(case.minutes.destinations).iloc[used]
+    column = np.searchsorted(used, np.where(there, site, used[:1].max(initial=0)))
+    km = np.zeros(len(site))
+    if not there.any():
+        return km
+    crow_m = np.hypot(
+        points.x.to_numpy() - ends.geometry.x.to_numpy()[column],
+        points.y.to_numpy() - ends.geometry.y.to_numpy()[column],
+    )
+    km = crow_m / 1000 * case.scenario.figures["crow_road_ratio"]
+    if case.roads is not None:
+        road = routes.road_km(
+            case.roads, case.people, ends, cutoff_min=case.minutes.cutoff_min,
+            max_snap_m=case.scenario.max_snap_m, walk_kph=case.scenario.walk_kph,
+        )[np.arange(len(site)), column]  # fmt: skip
+        km = np.where(np.isfinite(road), road, km)
+    return np.where(there, km, 0.0)
 
 
 def _budget(lines: pd.DataFrame) -> StudyTable:
@@ -232,9 +263,16 @@ def _trips(trips: mobility.Mobility) -> StudyTable:
     ).reset_index(drop=True)
     note = (
         "brut : chaque jour remplace un trajet au bureau ; négatif : le réseau ajoute des trajets"
-        + (" ; trajets domicile-travail supposés" if trips.users_assumed > 0 else "")
+        + _way_to_work(trips)
     )
     return StudyTable("Déplacements et CO2", rows, note, 0.0)
+
+
+def _way_to_work(trips: mobility.Mobility) -> str:
+    if trips.users_assumed > 0:
+        assumed, users = (f"{n:.1f}".replace(".", ",") for n in (trips.users_assumed, trips.users))
+        return f" ; trajet vers le travail supposé médian pour {assumed} usagers sur {users}"
+    return " ; trajets vers le travail selon les flux de chaque commune" if trips.users else ""
 
 
 def _risk(odds: risk.Risk) -> StudyTable:

@@ -1,16 +1,19 @@
 """One case: what a plan is made from once minutes are known, and the rules that bind it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import geopandas as gpd
+import pandas as pd
+import scipy.sparse as sp
 
-from planner import _format, travel
+from planner import _format, indicators, travel
 from planner.assumptions import DEFAULTS
 from planner.network import CAR_RANGE, RoadNetwork
 from planner.rules import Rules, regulars_min, users_seated
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._work import NO_WORK, Work
 from planner.territory import Territory
 from planner.travel import CROW_KPH, TravelTimes
 
@@ -33,6 +36,8 @@ class Case:
         From people to places.
     between
         From place to place, where the rules ask for spacing.
+    work
+        Who works where, how far, and what employers would want.
     """
 
     territory: Territory
@@ -42,6 +47,62 @@ class Case:
     places: gpd.GeoDataFrame
     minutes: TravelTimes
     between: TravelTimes | None
+    work: Work = NO_WORK
+
+    @cached_property
+    def asking(self) -> gpd.GeoDataFrame:
+        """Everyone whom sites are chosen for: people, then employers, who have no residents."""
+        employers = self.work.employers
+        if employers is None:
+            return self.people
+        users = {name: employers["users"] for name in self.people if name.startswith("users")}
+        rows = employers[["commune", "geometry"]].assign(residents=0.0, **users)
+        return gpd.GeoDataFrame(pd.concat([self.people, rows.to_crs(self.people.crs)]))
+
+    @cached_property
+    def asked(self) -> TravelTimes:
+        """Minutes from all of them to places; from employers, to activity zones alone."""
+        return self.with_employers(self.minutes, self.employer_minutes)
+
+    def users_by_site(self, tier: pd.Series) -> pd.Series:
+        """Return the users of each open site, those whom employers place there among them."""
+        expected = self.asking["users"]
+        return indicators.users_by_site(self.asked, tier, expected, decay=self.rules.decay)
+
+    @cached_property
+    def employer_minutes(self) -> TravelTimes | None:
+        """Minutes from employers to activity zones, None where jobs are not known."""
+        return self.times_from_employers(self.roads)
+
+    def times_from_employers(
+        self, roads: RoadNetwork | None, *, crow_kph: float = CROW_KPH
+    ) -> TravelTimes | None:
+        """Return minutes from employers to activity zones, on some roads."""
+        employers = self.work.employers
+        if employers is None:
+            return None
+        found = times(
+            roads, self.scenario, employers, self.places, cutoff_min=self.minutes.cutoff_min,
+            crow_kph=crow_kph,
+        )  # fmt: skip
+        pairs = found.minutes.tocoo()
+        row, column = pairs.coords
+        kept = self.places["corpoworking"].to_numpy(bool)[column]
+        matrix = sp.csr_array(
+            (pairs.data[kept], (row[kept], column[kept])), shape=found.minutes.shape
+        )
+        return replace(found, minutes=matrix)
+
+    def with_employers(self, minutes: TravelTimes, employers: TravelTimes | None) -> TravelTimes:
+        """Return minutes from people with those from employers below."""
+        if employers is None:
+            return minutes
+        return replace(
+            minutes,
+            minutes=sp.csr_array(sp.vstack([minutes.minutes, employers.minutes], format="csr")),
+            origins=minutes.origins.append(employers.origins),
+            unreachable_origins=minutes.unreachable_origins.append(employers.unreachable_origins),
+        )
 
     @cached_property
     def rules(self) -> Rules:

@@ -37,8 +37,8 @@ def notes(case: Case, solution: coverage.NetworkSolution) -> list[str]:
     if not case.scenario.critical_mass:
         return []
     free = coverage.solve(
-        case.minutes,
-        case.people,
+        case.asked,
+        case.asking,
         case.places,
         rules=replace(case.rules, site_users_min={}),
         between=case.between,
@@ -66,9 +66,7 @@ def _cost(case: Case, solution: coverage.NetworkSolution, free: coverage.Network
     """Say how the plan without critical mass differs."""
     kept, other = _given(case, solution.tier), _given(case, free.tier)
     mesh = _format.minutes(case.scenario.mesh_min)
-    users = indicators.users_by_site(
-        case.minutes, free.tier, case.people["users"], decay=case.rules.decay
-    )
+    users = case.users_by_site(free.tier)
     new = (case.places.loc[free.tier.index, "status"] != "existing").to_numpy()
     empty = free.tier.index[new & ~reaches(users, free.tier, case).to_numpy()]
     said = (

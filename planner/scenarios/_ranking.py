@@ -1,12 +1,14 @@
 """The candidates ranked by what a workshop weighs, and the community each would find."""
 
 import time
+from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from planner import _format
+from planner._errors import InputError
 from planner.scenarios._case import Case, times
 from planner.scenarios._table import StudyTable, yes
 from planner.scores import COMMUNITY, CRITERIA, community, given, premises, ranking, stability
@@ -40,7 +42,8 @@ def criteria(case: Case, around: pd.DataFrame, rooms: pd.DataFrame) -> pd.DataFr
     -------
     DataFrame
         Index site; columns as :data:`planner.scores.CRITERIA`: people, users, premises, and
-        shares for the community and the room.
+        shares for the community and the room; noyau and employeurs only where flows and jobs are
+        known.
     """
     near = case.minutes.within(case.scenario.mesh_min).astype(float)
     share = case.minutes.minutes.copy()
@@ -48,6 +51,13 @@ def criteria(case: Case, around: pd.DataFrame, rooms: pd.DataFrame) -> pd.DataFr
     commune = case.places["commune"]
     here = case.territory.premises.groupby("commune").size().reindex(commune).fillna(0).to_numpy()
     candidates = case.places.groupby("commune").size().reindex(commune).to_numpy()
+    known: dict[str, pd.Series | np.ndarray] = {}
+    if case.work.far is not None:
+        known["noyau"] = base_community(case)
+    if (reach := case.employer_minutes) is not None and case.work.employers is not None:
+        come = reach.minutes.copy()
+        come.data = case.rules.decay.share(come.data)
+        known["employeurs"] = case.work.employers["users"].to_numpy(float) @ come
     return pd.DataFrame(
         {
             "habitants": case.people["residents"].to_numpy(float) @ near,
@@ -56,6 +66,7 @@ def criteria(case: Case, around: pd.DataFrame, rooms: pd.DataFrame) -> pd.DataFr
             "relais": candidates - 1,
             "communauté": around["score"].to_numpy(),
             "local": rooms["score"].to_numpy(),
+            **known,
         },
         index=case.places.index,
     )
@@ -96,6 +107,33 @@ def around(case: Case) -> pd.DataFrame:
     return community(counts, figures=case.scenario.figures)
 
 
+def base_community(case: Case) -> pd.Series:
+    """Return those who could telework, with a far employer, in the living area of each candidate.
+
+    Parameters
+    ----------
+    case
+        People, places, minutes.
+
+    Returns
+    -------
+    Series
+        People by site, within `structuring_min` of it; NaN where nobody knows who works where.
+    """
+    near = case.minutes.within(case.scenario.structuring_min).astype(float)
+    return pd.Series(case.people["base"].to_numpy(float) @ near, index=case.places.index)
+
+
+def _check_known(told: Mapping[str, Mapping[str, float]], table: pd.DataFrame) -> None:
+    weighed = {name for rows in told.values() for name, weight in rows.items() if weight > 0}
+    lost = [name for name in CRITERIA if name in weighed - set(table)]
+    if lost:
+        raise InputError(
+            f"weights: {', '.join(lost)} cannot be scored: the territory has no flows (noyau) or "
+            "no jobs (employeurs). Leave it out, or build the territory with --flows and --jobs."
+        )
+
+
 def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     """Return the candidates that may be had, by rank, and how sure it is.
 
@@ -108,11 +146,13 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     """
     began = time.perf_counter()
     told = {group: dict(rows) for group, rows in case.scenario.weights}
-    weights = given(told or {_EVERYONE: dict.fromkeys(CRITERIA, 1.0)})
     community_of = around(case)
     figures, years = case.scenario.figures, case.scenario.years
     rooms = premises(case.places, figures=figures, years=years)
     table = criteria(case, community_of, rooms)
+    _check_known(told, table)
+    alike = {str(name): 1.0 for name in table}
+    weights = given(told or {_EVERYONE: alike})
     if case.scenario.premises_gate:
         table = table[case.places["accessible"].to_numpy(bool)]
     places = max(len(tier), 1)
@@ -127,8 +167,8 @@ def ranked(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
             "nom": names["name"].to_numpy(),
             "code commune": names["commune"].to_numpy(),
             **{
-                name: table[name].reindex(found.index).round(3 if name in _SHARES else 1)
-                for name in CRITERIA
+                str(name): table[name].reindex(found.index).round(3 if name in _SHARES else 1)
+                for name in table
             },
             **{
                 label.format(_format.minutes(case.scenario.structuring_min)): parts[part]

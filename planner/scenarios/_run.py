@@ -21,11 +21,13 @@ from planner.scenarios._accounts import accounts
 from planner.scenarios._case import Case, cut_short, longest_min, seated, speeds, times
 from planner.scenarios._mass import notes as mass_notes
 from planner.scenarios._mass import reaches
+from planner.scenarios._ranking import base_community
 from planner.scenarios._scenario import Scenario
 from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
+from planner.scenarios._work import Work, work
 from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
@@ -74,9 +76,10 @@ def run(
         roads = _roads(territory, scenario, cache)
         water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
     with clock.stage("demand"):
-        ends = _ends(territory, scenario)
+        jobs = work(territory, scenario, roads)
+        ends = _ends(territory, scenario, jobs)
     with clock.stage("minutes") as report:
-        case = _timed(territory, scenario, roads, ends, report=report)
+        case = replace(_timed(territory, scenario, roads, ends, report=report), work=jobs)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -166,7 +169,9 @@ def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> Road
     return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
 
 
-def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _ends(
+    territory: Territory, scenario: Scenario, jobs: Work
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return who is to be served, and where."""
     people = demand.residents(territory, cell_m=scenario.demand_cell_m)
     users = demand.users_by_level(
@@ -175,10 +180,15 @@ def _ends(territory: Territory, scenario: Scenario) -> tuple[gpd.GeoDataFrame, g
         per_1000=scenario.users_per_1000,
         occupations=territory.occupations,
         answers=scenario.answers,
-        far=None if territory.flows is None else demand.far_share(territory.flows),
+        far=jobs.far,
     )
+    told = demand.chain(people, figures=scenario.figures, occupations=territory.occupations)
+    able = told["compatible"]
+    share = np.nan if jobs.far is None else people["commune"].map(jobs.far).fillna(0.0)
     people = people.assign(
-        users=users[scenario.demand_level], **{f"users_{level}": users[level] for level in users}
+        base=able * share,
+        users=users[scenario.demand_level],
+        **{f"users_{level}": users[level] for level in users},
     )
     places = candidate_sites.sites(
         territory,
@@ -215,8 +225,8 @@ def _timed(
 
 def _solve(case: Case) -> coverage.NetworkSolution:
     return coverage.solve(
-        case.minutes,
-        case.people,
+        case.asked,
+        case.asking,
         case.places,
         rules=case.rules,
         between=case.between,
@@ -233,8 +243,8 @@ def _certify(case: Case, solution: coverage.NetworkSolution) -> certificate.Cert
     )
     return certificate.certify(
         solution.tier,
-        case.minutes,
-        case.people,
+        case.asked,
+        case.asking,
         case.places,
         rules=case.rules,
         between=case.between,
@@ -265,9 +275,20 @@ def _sites(case: Case, tier: pd.Series) -> gpd.GeoDataFrame:
         "seats": [int(chosen.loc[site, f"seats_{name}"]) for site, name in tier.items()],
         "residents_mesh": indicators.by_site(case.minutes, tier, people, cutoff_min=mesh_min),
         "users": users.round(2),
-        "critical_mass": reaches(users, tier, case),
+        "critical_mass": reaches(case.users_by_site(tier), tier, case),
+        "base_community": base_community(case).reindex(tier.index).round(2),
+        "employer_users": _employer_users(case, tier),
     }
     return gpd.GeoDataFrame(columns, geometry=chosen.geometry, index=tier.index).to_crs(4326)
+
+
+def _employer_users(case: Case, tier: pd.Series) -> pd.Series:
+    """Return the users whom employers place in each corpoworking site; NaN where not known."""
+    minutes, employers = case.employer_minutes, case.work.employers
+    if minutes is None or employers is None:
+        return pd.Series(np.nan, tier.index)
+    found = indicators.users_by_site(minutes, tier, employers["users"], decay=case.rules.decay)
+    return found.round(2).where(tier == "corpoworking")
 
 
 def _isochrones(
@@ -382,7 +403,7 @@ def _demand_notes(case: Case) -> list[str]:
         notes.append(_survey_note(case))
     if case.scenario.users_per_1000 is None and (said := _assumed_occupations(case)):
         notes.append(f"Métiers des actifs supposés{said}")
-    return notes
+    return [*notes, *case.work.notes]
 
 
 def _survey_note(case: Case) -> str:
@@ -391,7 +412,7 @@ def _survey_note(case: Case) -> str:
     said = scenario.answers
     if said is None or scenario.users_per_1000 is not None:
         return "Enquête non prise en compte : le scénario impose les usagers pour 1 000 habitants."
-    far = None if home.flows is None else demand.far_share(home.flows)
+    far = case.work.far
     factor = {}
     for level in demand.LEVELS:
         figures = demand.figures_at(level, scenario.changes)

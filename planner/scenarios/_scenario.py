@@ -125,6 +125,8 @@ class Scenario(BaseModel):
     grants, vacancy_months
         Budget: grants that are counted on (``fabrique``, ``reconquete``), and months of the first
         year in which nobody coordinates the network.
+    employers_share
+        Share of the investment and of the running cost of a corpoworking site that employers bear.
     weights
         By group of a workshop, what it weighs, by criterion: tables of TOML, or pairs; all criteria
         alike when left out. See :data:`planner.scores.CRITERIA`.
@@ -214,6 +216,7 @@ class Scenario(BaseModel):
     discount_rate: float = Field(default=_default("discount_rate"), ge=0, lt=1)
     grants: tuple[Literal["fabrique", "reconquete"], ...] = Field(default=(), strict=False)
     vacancy_months: int = Field(default=0, ge=0, le=12)
+    employers_share: float = Field(default=_default("employers_share"), ge=0, le=1)
     weights: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = Field(default=(), strict=False)
     survey: tuple[tuple[str, tuple[Answers, Answers, Answers]], ...] = Field(
         default=(), strict=False

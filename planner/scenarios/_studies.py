@@ -51,7 +51,7 @@ def studies(
 
 
 def _inputs(case: Case) -> tuple[tuple[object, ...], dict[str, object]]:
-    tables: tuple[object, ...] = (case.minutes, case.people, case.places)
+    tables: tuple[object, ...] = (case.asked, case.asking, case.places)
     options: dict[str, object] = {
         "rules": case.rules,
         "between": case.between,
@@ -201,14 +201,16 @@ def _robustness(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
 
 def _states(case: Case) -> dict[str, State]:
     """Return slow, default and fast times, each with low, central and high demand."""
-    minutes = {"temps par défaut": case.minutes}
+    minutes = {"temps par défaut": case.asked}
     for name, (roads, kph) in zip(
         ("temps longs", "temps courts"), speeds(case.roads, case.scenario), strict=False
     ):
-        minutes[name] = times(
+        found = times(
             roads, case.scenario, case.people, case.places,
             cutoff_min=longest_min(case.scenario), crow_kph=kph,
         )  # fmt: skip
+        employers = case.times_from_employers(roads, crow_kph=kph)
+        minutes[name] = case.with_employers(found, employers)
     now = float(case.people["users"].sum())
     shares = {
         said: float(case.people[f"users_{level}"].sum()) / now if now > 0 else 1.0
@@ -234,7 +236,7 @@ def _phases(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         days_a_week=scenario.user_days_a_week,
     )
     found = coverage.phases(
-        case.minutes, case.people, case.places, rules=case.rules, tier=tier, pace=pace,
+        case.asked, case.asking, case.places, rules=case.rules, tier=tier, pace=pace,
         time_limit_s=scenario.time_limit_s,
     )  # fmt: skip
     opens = pd.DataFrame(

@@ -32,6 +32,11 @@ MAX_REPAIR = 0.01
 MAX_BYTES = 200_000_000
 """Largest answer read, in bytes: the contours of an EPCI are a few megabytes."""
 
+CENTRES_URL = f"{SERVER}/communes?fields=code,centre&format=json"
+_DISTRICTS = {
+    "75056": range(75101, 75121), "69123": range(69381, 69390), "13055": range(13201, 13217),
+}  # fmt: skip
+
 _FIELDS = "nom,code,population,siren,codesPostaux,surface,centre,mairie,contour"
 _CODE = re.compile(r"\d{5}|2[AB]\d{3}")
 _SIREN_DIGITS = 9
@@ -116,6 +121,61 @@ def fetch(
         one("epci", f"{server}/epcis/{siren}?fields=nom,code&format=json", read_name),
         one("communes", f"{server}/epcis/{siren}/communes?fields={_FIELDS}&format=json", read),
     )
+
+
+def fetch_centres(
+    folder: Path | str,
+    *,
+    url: str = CENTRES_URL,
+    polite: Polite = POLITE,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Fetch the centre of every commune of the country into a cache: 3 to 4 megabytes.
+
+    Parameters and result are those of `planner.sources.filosofi.fetch`.
+    """
+    path = Path(folder) / "communes-centres.json"
+    by_hand = f"Open {url} in a browser, save it as {path}, or give it as --file centres=FILE."
+    return cached(
+        Request(url, by_hand), path, check=_check_centres, polite=polite, progress=progress
+    )
+
+
+def _check_centres(path: Path) -> None:
+    read_centres(path)
+
+
+def read_centres(path: Path | str) -> pd.DataFrame:
+    """Read the centres of communes; those of Paris, Lyon and Marseille stand for their districts.
+
+    Parameters
+    ----------
+    path
+        JSON of API Géo, with the code and the centre of each commune.
+
+    Returns
+    -------
+    DataFrame
+        Index code (text), sorted; columns lon, lat (degrees). Communes without centre are absent.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged, or holds no centre at all.
+    """
+    path = Path(path)
+    found: dict[str, tuple[float, float]] = {}
+    for row in map(_flat, _items(path)):
+        code, centre = row.get("code"), row.get("centre")
+        if isinstance(code, str) and isinstance(centre, shapely.Point) and not centre.is_empty:
+            found[code] = (float(centre.x), float(centre.y))
+    if not found:
+        raise InputError(f"{path}: not the centres of communes. Ask API Géo for code and centre.")
+    for city, districts in _DISTRICTS.items():
+        if city in found:
+            found = {str(code): found[city] for code in districts} | found
+    rows = pd.DataFrame.from_dict(found, orient="index", columns=["lon", "lat"])
+    return rows.rename_axis("code").sort_index()
 
 
 def read_name(path: Path | str) -> str:

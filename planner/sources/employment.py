@@ -36,12 +36,12 @@ _OCCUPATIONS = {"code": _COLUMNS["code"]} | {
 
 
 class Jobs(NamedTuple):
-    """The jobs of communes.
+    """The jobs of communes, or those who have one by occupation.
 
     Attributes
     ----------
     frame
-        Columns code, jobs, workers, sorted by code.
+        Column code, sorted, and one a number.
     note
         How many rows were of communes merged since, in French; "" where none were.
     """
@@ -74,7 +74,7 @@ def check(path: Path) -> None:
     checked(path, what=_WHAT, columns=_COLUMNS)
 
 
-def read(path: Path | str, codes: Collection[str]) -> Jobs:
+def read(path: Path | str, codes: Collection[str], *, around: Collection[str] = ()) -> Jobs:
     """Read the jobs of some communes, and their residents who have one.
 
     Parameters
@@ -83,6 +83,8 @@ def read(path: Path | str, codes: Collection[str]) -> Jobs:
         CSV or Parquet of INSEE, plain or packed.
     codes
         Codes of the communes.
+    around
+        Codes of others, read where the file has them.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def read(path: Path | str, codes: Collection[str]) -> Jobs:
     InputError
         When the file is damaged, is no such table, or lacks a commune.
     """
-    return _counted(path, codes, what=_WHAT, columns=_COLUMNS)
+    return _counted(path, codes, what=_WHAT, columns=_COLUMNS, around=around)
 
 
 def read_occupations(path: Path | str, codes: Collection[str]) -> Jobs:
@@ -124,7 +126,12 @@ def read_occupations(path: Path | str, codes: Collection[str]) -> Jobs:
 
 
 def _counted(
-    path: Path | str, codes: Collection[str], *, what: str, columns: Mapping[str, Sequence[str]]
+    path: Path | str,
+    codes: Collection[str],
+    *,
+    what: str,
+    columns: Mapping[str, Sequence[str]],
+    around: Collection[str] = (),
 ) -> Jobs:
     """Return the code and the numbers of some communes, each on one row, sorted by code."""
     parts = []
@@ -133,7 +140,7 @@ def _counted(
         for table in tables:
             for chunk in chunks(table):
                 now = chunk.assign(own=chunk["code"], code=cog.today(chunk["code"]))
-                kept = now[now["code"].isin(codes)]
+                kept = now[now["code"].isin({*codes, *around})]
                 counts = {name: numbers(kept, name, table) for name in counted}
                 parts.append(kept[["code", "own"]].assign(**counts))
     frame = pd.concat(parts) if parts else pd.DataFrame(columns=["code", "own", *counted])

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
+from planner.sources import cog
 from planner.sources._http import POLITE, Polite, Progress, Receipt, Request, SourceError, cached
 from planner.sources._national import checked, chunks, numbers, tables_of
 from planner.sources._places import Premises, located, plain
@@ -198,7 +199,8 @@ def _kept(name: str, path: Path | str, key: str, wanted: Collection[str]) -> pd.
     with tables_of(path, what=what, columns=columns, optional=_OPTIONAL) as tables:
         for table in tables:
             for chunk in chunks(table):
-                kept = chunk[chunk[key].isin(wanted)]
+                keys = cog.today(chunk[key]) if key == "code" else chunk[key]
+                kept = chunk.assign(**{key: keys})[keys.isin(wanted)]
                 if name == "sirene-places":
                     at = {axis: numbers(kept, axis, table, empty=True) for axis in ("x", "y")}
                     kept = kept.assign(**at)

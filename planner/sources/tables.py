@@ -9,8 +9,10 @@ residents      idcar_1km, x, y, residents_2019, commune, share_inside: INSEE gri
 premises       id, name, kind, commune, lon, lat, status, source, [area_m2, state (light, medium,
                heavy), accessible (yes, no), available_year (from 1)]
 establishments id, name, kind, commune, lon, lat, [source]: cooperatives and associations
-flows          home, work (commune codes), workers: who lives here and works there
-jobs           code, jobs, workers: jobs of each commune, and residents who have one
+flows          home, work (commune codes), workers: who lives here and works there; maybe work_lon,
+               work_lat, the centre of a workplace outside the territory
+jobs           code, jobs, workers: jobs of each commune, and residents who have one; maybe lon,
+               lat, the centre of a commune outside the territory
 occupations    code, and those who live there and have a job, by occupation (`OCCUPATIONS`)
 sources        name (of an input), [what, source, licence, date, note]
 ============== ==================================================================================
@@ -234,14 +236,17 @@ def read_establishments(path: Path | str) -> pd.DataFrame:
     return frame
 
 
+_MAYBE = Column("number", required=False, empty=True)
+
+
 def read_flows(path: Path | str) -> pd.DataFrame:
     """Read commuters by commune of home and of work.
 
     Returns
     -------
     DataFrame
-        Columns home, work (codes), workers (float: weights of a survey are not whole), sorted by
-        home, then work.
+        Columns home, work (codes), workers (float: weights of a survey are not whole), work_lon and
+        work_lat (degrees, NaN where not said), sorted by home, then work.
 
     Raises
     ------
@@ -249,14 +254,17 @@ def read_flows(path: Path | str) -> pd.DataFrame:
         With every fault of the file: also a pair that appears twice.
     """
     columns = {"home": Column("code"), "work": Column("code"), "workers": Column("number", low=0)}
+    columns |= dict.fromkeys(("work_lon", "work_lat"), _MAYBE)
     frame = read_csv(path, what="flows", columns=columns)
     twice = frame[frame.duplicated(["home", "work"])]
+    places = frame.drop_duplicates("work").rename(columns={"work_lon": "lon", "work_lat": "lat"})
     refuse(
         str(path),
         [
             f"{home} to {work}: on several rows. Add them up."
             for home, work in zip(twice["home"], twice["work"], strict=True)
-        ],
+        ]
+        + list(_half_placed(places, ids="work")),
     )
     return frame.sort_values(["home", "work"], ignore_index=True)
 
@@ -267,7 +275,8 @@ def read_jobs(path: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index code, sorted; columns jobs, workers (floats).
+        Index code, sorted; columns jobs, workers (floats), lon and lat (degrees, NaN where not
+        said).
 
     Raises
     ------
@@ -276,7 +285,9 @@ def read_jobs(path: Path | str) -> pd.DataFrame:
     """
     number = Column("number", low=0)
     columns = {"code": Column("code"), "jobs": number, "workers": number}
+    columns |= dict.fromkeys(("lon", "lat"), _MAYBE)
     frame = read_csv(path, what="jobs", columns=columns, key="code")
+    refuse(str(path), list(_half_placed(frame, ids="code")))
     return frame.set_index("code").sort_index()
 
 
@@ -317,6 +328,14 @@ def read_sources(path: Path | str) -> pd.DataFrame:
     unknown = [name for name in frame["name"] if name not in INPUTS]
     refuse(str(path), [f"column “name”: {_unknown(name, INPUTS)}" for name in unknown])
     return frame.set_index("name")
+
+
+def _half_placed(frame: pd.DataFrame, *, ids: str) -> Iterator[str]:
+    """Yield a fault for each position that is half said, or cannot be; none at all is none."""
+    said = frame[["lon", "lat"]].notna()
+    for i in frame.loc[said["lon"] != said["lat"], ids]:
+        yield f"{i}: longitude without latitude, or the other way. Give both, or neither."
+    yield from _misplaced(frame[said.all(axis=1)], ids=ids, codes=ids)
 
 
 def _misplaced(frame: pd.DataFrame, *, ids: str, codes: str) -> Iterator[str]:

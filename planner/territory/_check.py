@@ -131,9 +131,16 @@ def _missing(home: Territory) -> Iterator[Remark]:
         yield Remark("missing", text)
     if home.jobs is None:
         yield Remark("missing", "Pas d’emplois par commune.")
+    if home.occupations is None:
+        yield Remark(
+            "missing", "Pas d’actifs par métier : la structure des hypothèses en tient lieu."
+        )
+    if home.establishments is None:
+        yield Remark("missing", "Pas de coopératives ni d’associations.")
     for table, column, what in (
         (home.flows, "home", "trajets vers le travail"),
         (home.jobs, "code", "emplois"),
+        (home.occupations, "code", "actifs par métier"),
     ):
         if table is not None:
             known = table.reset_index()[column]

@@ -44,6 +44,9 @@ BUFFER_KM = 15.0
 """How far beyond the communes roads are taken: a trip of twenty minutes between two of their
 places strays no further."""
 
+JOBS_KM = 50.0
+"""How far beyond the communes jobs are counted: most of those who work elsewhere do so nearer."""
+
 SERVERS: Mapping[str, str] = MappingProxyType(
     {
         "communes": api_geo.SERVER,
@@ -57,6 +60,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
         "sirene-places": sirene.URL,
         "mobpro": mobpro.URL,
         "jobs": employment.URL,
+        "centres": api_geo.CENTRES_URL,
     }
 )
 """Where each source is asked for: the address of a service, or of a file."""
@@ -75,6 +79,7 @@ _PREMISES: Mapping[str, tuple[str, Any]] = MappingProxyType(
 )
 _METRES_PER_DEGREE = 111_320.0
 _DECIMALS = 4  # of degrees, for boxes: about ten metres
+_PLACES = 6
 
 
 class _Run(NamedTuple):
@@ -99,6 +104,13 @@ class _Made(NamedTuple):
     licence: str
     date: str
     note: str
+
+
+class _Centres(NamedTuple):
+    """Where the communes of the country are, or None and why that is not known."""
+
+    table: pd.DataFrame | None
+    missing: str
 
 
 def fetch(
@@ -181,10 +193,11 @@ def fetch(
             "residents": _residents(run, shapes, Path(work)),
             "premises": _premises(run, shapes, Path(work)),
             "establishments": _establishments(run, shapes, Path(work)),
-            "flows": _flows(run, shapes, Path(work)),
-            "jobs": _jobs(run, shapes, Path(work)),
-            "occupations": _occupations(run, shapes, Path(work)),
         }
+        centres = _centres(run)
+        made["flows"] = _flows(run, shapes, centres, Path(work))
+        made["jobs"] = _jobs(run, shapes, centres, Path(work))
+        made["occupations"] = _occupations(run, shapes, Path(work))
         buildings = made["residents"].path is None
         made["roads"] = _roads(run, shapes, pbf, buffer_km=buffer_km, buildings=buildings)
         progress("build", 0, 1)
@@ -271,6 +284,17 @@ def _premises(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     return _Made(path, " ; ".join(sources), third_places.LICENCE, max(days), note)
 
 
+def _centres(run: _Run) -> _Centres:
+    """Return where the communes of the country are, or why that is not known."""
+    try:
+        raw = _raw(run, "centres", api_geo.fetch_centres)
+        return _Centres(api_geo.read_centres(raw.path), "")
+    except PlannerError as error:
+        if "centres" in run.files:
+            raise
+        return _Centres(None, f" {_missing(run, 'Centres des communes de travail', error)}")
+
+
 def _establishments(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     """Return the cooperatives and associations, at their commune's centre where need be."""
     what = "Coopératives et associations (Sirene)"
@@ -296,8 +320,8 @@ def _establishments(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
     return _Made(path, sirene.SOURCE, sirene.LICENCE, raw.date, note)
 
 
-def _flows(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
-    """Return who lives where and works where."""
+def _flows(run: _Run, shapes: gpd.GeoDataFrame, centres: _Centres, work: Path) -> _Made:
+    """Return who lives where and works where, and where that is outside the territory."""
     try:
         raw = _raw(run, "mobpro", mobpro.fetch)
         found = mobpro.read(raw.path, shapes.index)
@@ -305,22 +329,43 @@ def _flows(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
         if "mobpro" in run.files:
             raise
         return _Made(None, "", "", "", _missing(run, "Flux domicile-travail (MOBPRO)", error))
-    path = _csv(found.frame, work / "flows.csv")
-    note = f"{found.note} {_origin(raw)}"
-    return _Made(path, mobpro.SOURCE, mobpro.LICENCE, raw.date, note)
+    frame = found.frame.copy()
+    note = f"{found.note}{centres.missing}"
+    if centres.table is not None:
+        outside = frame["work"].where(~frame["work"].isin(shapes.index))
+        for name in ("lon", "lat"):
+            frame[f"work_{name}"] = outside.map(centres.table[name]).round(_PLACES)
+        lost = sorted(set(outside.dropna()) - set(centres.table.index) - {mobpro.ABROAD})
+        if lost:
+            left = frame.loc[frame["work"].isin(lost), "workers"].sum()
+            note += f" Communes de travail sans position ({left:.0f} actifs) : {listed(lost)}."
+    path = _csv(frame, work / "flows.csv")
+    return _Made(path, mobpro.SOURCE, mobpro.LICENCE, raw.date, f"{note} {_origin(raw)}")
 
 
-def _jobs(run: _Run, shapes: gpd.GeoDataFrame, work: Path) -> _Made:
-    """Return the jobs of each commune."""
+def _jobs(run: _Run, shapes: gpd.GeoDataFrame, centres: _Centres, work: Path) -> _Made:
+    """Return the jobs of each commune, and of those around."""
+    west, south, east, north = _box(shapes, JOBS_KM)
+    near = pd.DataFrame(columns=["lon", "lat"], dtype=float)
+    note = f"Communes du territoire seulement.{centres.missing} "
+    if centres.table is not None:
+        inside = centres.table["lon"].between(west, east) & centres.table["lat"].between(
+            south, north
+        )
+        near = centres.table[inside & ~centres.table.index.isin(shapes.index)]
+        note = f"Avec les communes jusqu’à {JOBS_KM:g} km. "
     try:
         raw = _raw(run, "jobs", employment.fetch)
-        found = employment.read(raw.path, shapes.index)
+        found = employment.read(raw.path, shapes.index, around=near.index)
     except PlannerError as error:
         if "jobs" in run.files:
             raise
         return _Made(None, "", "", "", _missing(run, "Emplois par commune", error))
-    path = _csv(found.frame, work / "jobs.csv")
-    note = f"{found.note} {_origin(raw)}".strip()
+    frame = found.frame.copy()
+    for name in ("lon", "lat"):
+        frame[name] = frame["code"].map(near[name]).round(_PLACES)
+    note = " ".join(filter(None, (found.note, note.strip(), _origin(raw))))
+    path = _csv(frame, work / "jobs.csv")
     return _Made(path, employment.SOURCE, employment.LICENCE, raw.date, note)
 
 

@@ -75,7 +75,8 @@ def to_today(name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     moved = rows.loc[sorted(set(old.index))]
     if name in {"flows", "jobs", "occupations"}:
         sums = [column for column in rows.columns if column not in columns]
-        rows = rows.assign(**now).groupby(columns, as_index=False, sort=True)[sums].sum()
+        how = {one: "first" if one.endswith(("lon", "lat")) else "sum" for one in sums}
+        rows = rows.assign(**now).groupby(columns, as_index=False, sort=True).agg(how)
     elif name in _PLACED:
         rows = rows.assign(**now)
     else:
