@@ -21,7 +21,9 @@ from test_maps import PAYLOADS
 
 from planner import Scenario, run, territory
 from planner._format import euros
+from planner._language import speaking
 from planner.dossier import Brand, communes_pdf, geopackage, map_pdf, workbook
+from planner.dossier._communes import money_words, paid
 from planner.maps._words import COVERAGE_COLOURS, TIERS
 from planner.spreadsheets import read_assumptions
 
@@ -333,3 +335,45 @@ def test_nothing_is_left_in_the_temporary_folder(plan, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
     geopackage(plan)
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_every_source_is_credited_on_every_sheet(plan):
+    credits_ = tuple(f"Éditeur n° {n}, jeu de données (Licence Ouverte 2.0)" for n in range(9))
+    many = replace(plan, attribution=credits_, notes=("Réserve. " * 200,))
+    for made in (map_pdf(many, brand=Brand()), communes_pdf(many, brand=Brand())):
+        for page in pypdf.PdfReader(io.BytesIO(made)).pages:
+            assert [one for one in credits_ if one not in words(page)] == []
+
+
+def test_what_sites_bring_is_not_said_to_be_borne(plan):
+    gains = [code for code in plan.communes.index if paid(plan, code)[1] < 0]
+    assert gains
+    for code in gains:
+        _, told = money_words(plan, code)
+        assert "rapportent" in told
+        assert "-" not in told
+
+
+def test_totals_and_shares_are_there_in_english_too(plan):
+    with speaking("en"):
+        made = openpyxl.load_workbook(io.BytesIO(workbook(plan, brand=Brand())))
+    formulas = [
+        (sheet.title, cell.column) for sheet in made for row in sheet.iter_rows() for cell in row
+        if cell.data_type == "f"
+    ]  # fmt: skip
+    french = openpyxl.load_workbook(io.BytesIO(workbook(plan, brand=Brand())))
+    assert len(formulas) == sum(
+        cell.data_type == "f" for sheet in french for row in sheet.iter_rows() for cell in row
+    )
+    shares = column(made["Communes"], "share within 10 min of a site", head=3)
+    assert {cell.number_format for cell in shares[: len(plan.communes)]} == {"0.0 %"}
+
+
+def test_a_percentage_of_a_study_is_not_multiplied_by_a_hundred():
+    plan = run(territory.read("saone-beaujolais"),
+               Scenario(studies=("pareto",), pareto_points=3))  # fmt: skip
+    made = openpyxl.load_workbook(io.BytesIO(workbook(plan, brand=Brand())))
+    cells = column(made["Pareto"], "part (%)", head=3)
+    told = [cell.value for cell in cells if cell.value is not None]
+    assert told == pytest.approx(plan.studies["pareto"].rows["part (%)"].tolist())
+    assert not any("%" in cell.number_format for cell in cells)

@@ -135,7 +135,7 @@ def _sheet(plan: "Plan", code: str, changes: dict[str, gpd.GeoDataFrame]) -> Fra
         tag("h4", say("Où vont ses habitants")),
         _ways(plan, code),
         tag("h4", say("Ce que paie la commune")),
-        _money(plan, code),
+        *(tag("p", told) for told in money_words(plan, code)),
         *_changes(code, changes),
     ]
     return tag(
@@ -270,14 +270,28 @@ def _ways(plan: "Plan", code: str) -> Fragment:
     return join([_table.table(head, body, worded=(True, True)), tag("p", left, class_="note")])
 
 
-def _money(plan: "Plan", code: str) -> Fragment:
+def money_words(plan: "Plan", code: str) -> list[str]:
+    """Return what a commune pays, and what its sites cost the EPCI or bring it, in sentences.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    code
+        Of the commune.
+    """
     own, run = paid(plan, code)
-    years = plan.scenario.years
     told = say(
         "Investissement sur {years} ans : {own}. Fonctionnement à la charge de la commune : 0 €."
-    ).format(years=number(years), own=euros(own))
-    more = say("L’EPCI porte {run} pour ses sites sur la même durée.").format(run=euros(run))
-    return join([tag("p", told), *([tag("p", more)] if run else [])])
+    ).format(years=number(plan.scenario.years), own=euros(own))
+    if not run:
+        return [told]
+    if run > 0:
+        more = say("L’EPCI porte {run} pour ses sites sur la même durée.").format(run=euros(run))
+    else:
+        more = say("Ses sites rapportent {gain} à l’EPCI sur la même durée, charges déduites.")
+        more = more.format(gain=euros(-run))
+    return [told, more]
 
 
 def _changes(code: str, changes: dict[str, gpd.GeoDataFrame]) -> list[Fragment]:

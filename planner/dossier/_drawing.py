@@ -36,6 +36,8 @@ _AREA = {"structuring": 90.0, "corpoworking": 80.0, "mini": 70.0}  # points squa
 _WIDTHS = {"motorway": 1.6, "trunk": 1.5, "primary": 1.2, "secondary": 0.9, "tertiary": 0.6}
 _MINOR = 0.25
 _SIMPLE_M, _DISC_M, _ROAD_M = 40.0, 900.0, 25.0
+_GAP_M = 100.0  # between roads, too narrow for paper
+_SHEET = 1.19  # width of the map by its height
 _NAME: Any = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True}
 _ROOM = 0.04  # of the extent, around it
 _STEPS_KM = (0.5, 1, 2, 5, 10, 20, 50)
@@ -83,7 +85,7 @@ def base(plan: "Plan") -> Base:
     shapes = discs(communes, radius_m=_DISC_M, step_m=_SIMPLE_M)
     mesh = plan.isochrones[plan.isochrones["minutes"] == plan.scenario.mesh_min].to_crs(crs)
     zones = {
-        str(tier): shapely.simplify(shapely.union_all(group.geometry.to_numpy()), _SIMPLE_M)
+        str(tier): _zone(shapely.union_all(group.geometry.to_numpy()))
         for tier, group in mesh.groupby("tier")
     }
     west, south, east, north = shapely.total_bounds(shapes)
@@ -93,10 +95,23 @@ def base(plan: "Plan") -> Base:
         communes=shapes,
         sites=shapely.get_coordinates(plan.sites.to_crs(crs).geometry.to_numpy()),
         zones=zones,
-        roads=_roads(plan, crs, bounds),
+        roads=_roads(plan, crs, _framed(bounds)),
         outside=shapely.get_coordinates(plan.outside.to_crs(crs).geometry.to_numpy()),
         bounds=bounds,
     )
+
+
+def _zone(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return a zone without the slits between its roads, nor the detail that paper cannot show."""
+    return shapely.simplify(shapely.buffer(shapely.buffer(shape, _GAP_M), -_GAP_M), _SIMPLE_M)
+
+
+def _framed(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return the extent of the sheet around what is drawn."""
+    west, south, east, north = bounds
+    wide = max(0.0, _SHEET * (north - south) - (east - west)) / 2
+    high = max(0.0, (east - west) / _SHEET - (north - south)) / 2
+    return west - wide, south - high, east + wide, north + high
 
 
 def _metres(frame: gpd.GeoDataFrame) -> "CRS | int":
@@ -135,8 +150,8 @@ def network(axes: "Axes", plan: "Plan", drawn: Base, *, names: bool = True) -> N
     names
         Whether communes are named, those with a site first, where names do not overlap.
     """
-    _frame(axes, drawn.bounds)
-    _fill(axes, plan, drawn, alpha=0.5)
+    _frame(axes, _framed(drawn.bounds))
+    _fill(axes, plan, drawn)
     for width, lines in drawn.roads.items():
         axes.add_collection(
             LineCollection(lines, colors=ROAD_COLOUR, linewidths=width, alpha=0.75, zorder=2)
@@ -157,47 +172,89 @@ def network(axes: "Axes", plan: "Plan", drawn: Base, *, names: bool = True) -> N
         _names(axes, plan, drawn)
 
 
-def locator(axes: "Axes", plan: "Plan", drawn: Base, code: str) -> None:
-    """Draw where a commune is among the others, with the sites.
+def locator(axes: "Axes", plan: "Plan", drawn: Base) -> PathPatch:
+    """Draw the communes and the sites, and return the outline that :func:`point_out` moves.
 
     Parameters
     ----------
     axes, plan, drawn
+        As in :func:`network`.
+    """
+    _frame(axes, drawn.bounds)
+    _fill(axes, plan, drawn)
+    _sites(axes, plan, drawn, scale=0.6)
+    outline = PathPatch(
+        compound(drawn.communes[0]), facecolor="none", edgecolor=INK, lw=2.2, zorder=4
+    )
+    axes.add_patch(outline)
+    return outline
+
+
+def point_out(outline: PathPatch, plan: "Plan", drawn: Base, *, code: str) -> None:
+    """Set the outline of a :func:`locator` on a commune.
+
+    Parameters
+    ----------
+    outline
+        Of the locator.
+    plan, drawn
         As in :func:`network`.
     code
         Of the commune.
     """
-    _frame(axes, drawn.bounds)
-    _fill(axes, plan, drawn, alpha=0.35)
-    at = list(plan.communes.index).index(code)
-    axes.add_patch(
-        PathPatch(compound(drawn.communes[at]), facecolor="none", edgecolor=INK, lw=2.2, zorder=4)
-    )
-    _sites(axes, plan, drawn, scale=0.6)
+    shape = drawn.communes[list(plan.communes.index).index(code)]
+    outline.set_path(compound(shape))
 
 
-def legend(axes: "Axes", plan: "Plan", drawn: Base, **look: Any) -> None:  # noqa: ANN401 - of matplotlib
-    """Put the legend of :func:`network`: marks, zones, classes of coverage with their bounds.
+def legend(
+    axes: "Axes",
+    plan: "Plan",
+    drawn: Base,
+    *,
+    zones: bool = True,
+    **look: Any,  # noqa: ANN401 - of matplotlib
+) -> None:
+    """Put the legend of the map: marks, zones, classes of coverage with their bounds.
 
     Parameters
     ----------
     axes, plan, drawn
         As in :func:`network`.
+    zones
+        Whether zones and residents left out are drawn, as :func:`network` does.
     look
         What :meth:`matplotlib.axes.Axes.legend` takes.
     """
+    rows = _marks(plan)
+    if zones:
+        rows += _zone_marks(plan, drawn)
+    heading = say("Part des habitants à {mesh} min, par commune")
+    heading = heading.format(mesh=number(plan.scenario.mesh_min))
+    rows.append(Line2D([], [], linestyle="", label=heading))
+    ends = (None, *COVERAGE_BOUNDS, None)
+    ranks = [coverage_class(share) for share in plan.communes["share_mesh"]]
+    for rank in reversed(range(len(COVERAGE_COLOURS))):
+        text = f"{_interval(ends[rank], ends[rank + 1])} ({ranks.count(rank)})"
+        rows.append(Patch(facecolor=COVERAGE_COLOURS[rank] + "80", edgecolor="#566", label=text))
+    axes.legend(handles=rows, frameon=False, borderaxespad=0, **look)
+
+
+def _marks(plan: "Plan") -> list[Any]:
+    counts = plan.sites["tier"].value_counts()
+    return [
+        Line2D(
+            [], [], linestyle="", marker=_MARKERS[tier], color=words.colour, markersize=9,
+            markeredgecolor="white",
+            label=f"{say(words.many if counts[tier] > 1 else words.one)} ({number(counts[tier])})",
+        )
+        for tier, words in TIERS.items()
+        if tier in counts
+    ]  # fmt: skip
+
+
+def _zone_marks(plan: "Plan", drawn: Base) -> list[Any]:
     mesh = number(plan.scenario.mesh_min)
     rows: list[Any] = []
-    for tier, words in TIERS.items():
-        count = int((plan.sites["tier"] == tier).sum())
-        if count:
-            rows.append(
-                Line2D(
-                    [], [], linestyle="", marker=_MARKERS[tier], color=words.colour, markersize=9,
-                    markeredgecolor="white",
-                    label=f"{say(words.many if count > 1 else words.one)} ({number(count)})",
-                )
-            )  # fmt: skip
     for tier in drawn.zones:
         text = say("À {mesh} min d’un {site}").format(mesh=mesh, site=say(TIERS[tier].one).lower())
         rows.append(
@@ -206,14 +263,7 @@ def legend(axes: "Axes", plan: "Plan", drawn: Base, **look: Any) -> None:  # noq
     if len(drawn.outside):
         text = say("Habitants à plus de {mesh} min").format(mesh=mesh)
         rows.append(Line2D([], [], linestyle="", marker=".", color=UNCOVERED_COLOUR, label=text))
-    heading = say("Part des habitants à {mesh} min, par commune").format(mesh=mesh)
-    rows.append(Line2D([], [], linestyle="", label=heading))
-    ends = (None, *COVERAGE_BOUNDS, None)
-    ranks = [coverage_class(share) for share in plan.communes["share_mesh"]]
-    for rank in reversed(range(len(COVERAGE_COLOURS))):
-        text = f"{_interval(ends[rank], ends[rank + 1])} ({ranks.count(rank)})"
-        rows.append(Patch(facecolor=COVERAGE_COLOURS[rank] + "80", edgecolor="#566", label=text))
-    axes.legend(handles=rows, frameon=False, borderaxespad=0, **look)
+    return rows
 
 
 def scale_bar(axes: "Axes", drawn: Base) -> None:
@@ -224,7 +274,7 @@ def scale_bar(axes: "Axes", drawn: Base) -> None:
     axes, drawn
         As in :func:`network`.
     """
-    west, south, east, north = drawn.bounds
+    west, south, east, north = _framed(drawn.bounds)
     wide = (east - west) / 1000
     km = max(step for step in _STEPS_KM if step <= max(wide / 5, _STEPS_KM[0]))
     x, y, high = (
@@ -256,12 +306,12 @@ def _frame(axes: "Axes", bounds: tuple[float, float, float, float]) -> None:
     axes.set_axis_off()
 
 
-def _fill(axes: "Axes", plan: "Plan", drawn: Base, *, alpha: float) -> None:
+def _fill(axes: "Axes", plan: "Plan", drawn: Base) -> None:
     colours = [coverage_colour(share) for share in plan.communes["share_mesh"]]
     axes.add_collection(
         PathCollection(
             [compound(shape) for shape in drawn.communes], facecolors=colours,
-            edgecolors="#46505e", linewidths=0.6, alpha=alpha, zorder=1,
+            edgecolors="#46505e", linewidths=0.6, alpha=0.5, zorder=1,
         )
     )  # fmt: skip
 
@@ -279,7 +329,8 @@ def _sites(axes: "Axes", plan: "Plan", drawn: Base, *, scale: float = 1.0) -> No
 
 def _names(axes: "Axes", plan: "Plan", drawn: Base) -> None:
     """Name communes where there is room: those with a site first, then the most peopled."""
-    points = shapely.get_coordinates(shapely.point_on_surface(drawn.communes))
+    parts = [max(shapely.get_parts(one), key=shapely.area) for one in drawn.communes]
+    points = shapely.get_coordinates(shapely.point_on_surface(parts))
     served = plan.communes.index.isin(plan.sites["commune"])
     peopled = plan.communes["population"].to_numpy(float)
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined] # of the one above
@@ -325,4 +376,4 @@ def _interval(low: float | None, high: float | None) -> str:
     )
 
 
-__all__ = ["Base", "base", "legend", "locator", "network", "scale_bar"]
+__all__ = ["Base", "base", "legend", "locator", "network", "point_out", "scale_bar"]

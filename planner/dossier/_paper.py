@@ -11,21 +11,27 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
-from planner._format import day, euros, headcount, minutes, number, people, percent
+from planner._format import day, headcount, minutes, number, people, percent
 from planner._language import say
 from planner.dossier import _drawing
 from planner.dossier._brand import Brand
 from planner.dossier._charts import INK, LINE, MUTED, STYLE, drawable
-from planner.dossier._communes import nearest, paid
+from planner.dossier._communes import money_words, nearest
 from planner.maps._words import ESTIMATED, TIERS, status_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+    from matplotlib.artist import Artist
+
     from planner.plan import Plan
 
 _A3, _A4 = (16.54, 11.69), (8.27, 11.69)  # inches
 _PAPER: Any = {**STYLE, "pdf.fonttype": 42}  # TrueType, whose text can be searched and copied
 _WARNING = "#7a3e00"
-_DIGEST = 12
+_DIGEST, _FOOT_LINES = 12, 4
+_A3_EDGE, _EDGE = 0.02, 0.06  # of a sheet's width, left and right
 _LINES = 12  # sites of one commune that a sheet has room for
 
 
@@ -80,13 +86,10 @@ def communes_pdf(plan: "Plan", *, brand: Brand) -> bytes:
         A PDF as :func:`map_pdf` gives it.
     """
     with mpl.rc_context(_PAPER):
-        drawn = _drawing.base(plan)
-        order = plan.communes.sort_values("name", kind="stable").index
-        sheets = (_sheet(plan, drawn, str(code), brand) for code in order)
-        return _written(sheets, title=f"{plan.title} : {plan.scenario.name}")
+        return _written(_sheets(plan, brand), title=f"{plan.title} : {plan.scenario.name}")
 
 
-def _written(figures: Any, *, title: str) -> bytes:  # noqa: ANN401 - figures, one after the other
+def _written(figures: "Iterable[Figure]", *, title: str) -> bytes:
     content = io.BytesIO()
     told = {"Title": drawable(title), "Creator": "planner", "Producer": None, "CreationDate": None}
     with PdfPages(content, metadata=told) as pages:
@@ -101,7 +104,7 @@ def _banner(figure: Figure, plan: "Plan", brand: Brand, *, width: float) -> None
         (0, 0.992), 1, 0.008, transform=figure.transFigure, facecolor=brand.colour, linewidth=0
     )
     figure.add_artist(strip)
-    left = 0.25 / width * 1.2
+    left = _A3_EDGE if width > _A4[0] else _EDGE
     said = [brand.name or plan.title, say("document de travail")]
     said += [day(brand.date)] if brand.date else []
     figure.text(left, 0.966, drawable(" · ".join(said)), fontsize=9, color=MUTED)
@@ -133,52 +136,73 @@ def _figures(axes: Any, plan: "Plan") -> float:  # noqa: ANN401 - axes of matplo
     return y - 0.01
 
 
-def _foot(figure: Figure, plan: "Plan", *, size: float = 8.0, wide: int = 265) -> None:
-    """Write the sources, the caveats, and which data and scenario this is."""
+def _foot(
+    figure: Figure, plan: "Plan", *, left: float = _A3_EDGE, size: float = 8.0, wide: int = 265
+) -> None:
+    """Write which data this is, all of their sources, and as many caveats as there is room for."""
     digest = say("Empreinte des données : {digest}").format(digest=plan.digest[:_DIGEST])
-    text = " · ".join([*plan.attribution, *plan.notes, digest])
-    lines = textwrap.wrap(drawable(text, longest=4 * wide), wide)[:4]
+    sources = textwrap.wrap(drawable(" · ".join([digest, *plan.attribution]), longest=10_000), wide)
+    room = max(_FOOT_LINES - len(sources), 1)
+    notes = " · ".join(plan.notes)
+    caveats = textwrap.wrap(drawable(notes, longest=10_000), wide, max_lines=room, placeholder=" …")
     figure.text(
-        0.02, 0.012, "\n".join(lines), fontsize=size, color=MUTED, va="bottom", linespacing=1.35
-    )
+        left, 0.012, "\n".join([*caveats, *sources]), fontsize=size, color=MUTED, va="bottom",
+        linespacing=1.35,
+    )  # fmt: skip
 
 
-def _sheet(plan: "Plan", drawn: _drawing.Base, code: str, brand: Brand) -> Figure:
-    row = plan.communes.loc[code]
+def _sheets(plan: "Plan", brand: Brand) -> "Iterator[Figure]":
+    """Yield one sheet a commune: the same figure, on which only what differs is drawn anew."""
+    drawn = _drawing.base(plan)
     figure = Figure(figsize=_A4)
     FigureCanvasAgg(figure)
     _banner(figure, plan, brand, width=_A4[0])
-    page = _Page(figure, top=0.895)
-    page.line(drawable(str(row["name"]), longest=48), size=22, bold=True, after=0.006)
-    page.line(people(row["population"]), colour=MUTED, after=0.012)
-    if plan.estimated:
-        page.line(f"≈ {say(ESTIMATED)}", colour=_WARNING, bold=True, after=0.008)
-    _coverage(page, plan, row)
-    _sites(page, plan, code)
-    _ways(page, plan, code)
-    _money(page, plan, code)
-    high = max(page.y - 0.075, 0.16)
-    _drawing.locator(figure.add_axes((0.06, 0.062, 0.88, high)), plan, drawn, code)
-    _foot(figure, plan, size=6.5, wide=165)
-    return figure
+    _foot(figure, plan, left=_EDGE, size=6.5, wide=150)
+    axes = figure.add_axes((0, 0, 1, 1))
+    outline = _drawing.locator(axes, plan, drawn)
+    _drawing.legend(
+        axes, plan, drawn, zones=False, loc="upper left", bbox_to_anchor=(1.03, 1.0), fontsize=8,
+        alignment="left",
+    )  # fmt: skip
+    for code, row in plan.communes.sort_values("name", kind="stable").iterrows():
+        page = _Page(figure, top=0.885)
+        page.line(drawable(str(row["name"]), longest=48), size=22, bold=True, after=0.006)
+        page.line(people(row["population"]), colour=MUTED, after=0.012)
+        if plan.estimated:
+            page.line(f"≈ {say(ESTIMATED)}", colour=_WARNING, bold=True, after=0.008)
+        _coverage(page, plan, row, colour=brand.colour)
+        _sites(page, plan, str(code))
+        _ways(page, plan, str(code))
+        page.title(say("Ce que paie la commune"))
+        for told in money_words(plan, str(code)):
+            page.line(told)
+        axes.set_position((_EDGE, 0.065, 0.56, max(page.y - 0.078, 0.16)))
+        axes.set_anchor("NW")
+        _drawing.point_out(outline, plan, drawn, code=str(code))
+        yield figure
+        page.clear()
 
 
 class _Page:
-    """A sheet that is filled from above."""
+    """A sheet that is filled from above, and can be cleared of what was written on it."""
 
     def __init__(self, figure: Figure, *, top: float) -> None:
         self.figure, self.y = figure, top
+        self._written: list[Artist] = []
+
+    def clear(self) -> None:
+        """Take away what was written."""
+        for one in self._written:
+            one.remove()
 
     def line(
         self, text: str, *, size: float = 10.5, bold: bool = False, colour: str = INK,
         after: float = 0.004,
     ) -> None:  # fmt: skip
         """Write a line and go below it."""
-        weight = "bold" if bold else "normal"
-        self.figure.text(
-            0.06, self.y, text, fontsize=size, fontweight=weight, color=colour, va="top"
-        )
-        self.y -= size / 72 / _A4[1] * 1.3 + after
+        self.y -= size / 72 / _A4[1]
+        self._write(_EDGE, text, fontsize=size, color=colour, weight="bold" if bold else "normal")
+        self.y -= 0.3 * size / 72 / _A4[1] + after
 
     def title(self, text: str) -> None:
         """Write the title of a part."""
@@ -186,34 +210,35 @@ class _Page:
         self.line(text, size=12, bold=True, after=0.005)
 
     def row(self, cells: tuple[tuple[float, str], ...], *, head: bool = False) -> None:
-        """Write cells at their places, as shares of the width, and go below."""
+        """Write cells and go below: places are shares of the width, negative where a cell ends."""
+        self.y -= 0.0135
         for x, text in cells:
-            self.figure.text(
-                x, self.y, text, fontsize=8.5 if head else 9.5, va="top",
-                color=MUTED if head else INK,
+            self._write(
+                abs(x), text, fontsize=8.5 if head else 9.5, color=MUTED if head else INK,
+                ha="right" if x < 0 else "left",
             )  # fmt: skip
-        self.y -= 0.0185
+        self.y -= 0.005
 
     def bar(self, share: float, mean: float, *, colour: str) -> None:
         """Draw a share as a bar, and the mean of the territory as a tick on it."""
-        for width, shade in ((0.88, LINE), (0.88 * share, colour)):
-            self.figure.add_artist(
-                Rectangle(
-                    (0.06, self.y - 0.010), width, 0.010, transform=self.figure.transFigure,
-                    facecolor=shade, linewidth=0,
-                )
-            )  # fmt: skip
-        self.figure.add_artist(
-            Rectangle(
-                (0.06 + 0.88 * mean - 0.001, self.y - 0.013), 0.002, 0.016,
-                transform=self.figure.transFigure, facecolor=INK, linewidth=0,
-            )
-        )  # fmt: skip
+        whole = 1 - 2 * _EDGE
+        self._draw((_EDGE, self.y - 0.010), whole, 0.010, colour=LINE)
+        self._draw((_EDGE, self.y - 0.010), whole * share, 0.010, colour=colour)
+        self._draw((_EDGE + whole * mean - 0.001, self.y - 0.013), 0.002, 0.016, colour=INK)
         self.y -= 0.020
 
+    def _write(self, x: float, text: str, **look: Any) -> None:  # noqa: ANN401 - of matplotlib
+        self._written.append(self.figure.text(x, self.y, text, va="baseline", **look))
 
-def _coverage(page: _Page, plan: "Plan", row: Any) -> None:  # noqa: ANN401 - a row of communes
-    colour = "#0b4f6c"
+    def _draw(
+        self, corner: tuple[float, float], width: float, height: float, *, colour: str
+    ) -> None:
+        place = self.figure.transFigure
+        box = Rectangle(corner, width, height, transform=place, facecolor=colour, linewidth=0)
+        self._written.append(self.figure.add_artist(box))
+
+
+def _coverage(page: _Page, plan: "Plan", row: "pd.Series", *, colour: str) -> None:
     for key, text, time in (
         ("share_mesh", say("Habitants à {time} d’un site"), plan.scenario.mesh_min),
         (
@@ -237,7 +262,7 @@ def _sites(page: _Page, plan: "Plan", code: str) -> None:
     if sites.empty:
         page.line(say("Aucun site du réseau n’est dans cette commune."))
         return
-    columns = (0.06, 0.43, 0.585, 0.835, 0.895)
+    columns = (_EDGE, 0.41, 0.575, -0.865, -(1 - _EDGE))
     head = (say("Site"), say("Niveau"), say("Statut"), say("Places"), say("Usagers"))
     page.row(tuple(zip(columns, head, strict=True)), head=True)
     for site in list(sites.itertuples())[:_LINES]:
@@ -259,7 +284,7 @@ def _ways(page: _Page, plan: "Plan", code: str) -> None:
     if found.empty:
         page.line(say("Aucun site du réseau n’est à portée de ses habitants."))
     else:
-        columns = (0.06, 0.50, 0.76, 0.87)
+        columns = (_EDGE, 0.50, -0.84, -(1 - _EDGE))
         head = (say("Site le plus proche"), say("Commune"), say("Habitants"), say("Minutes"))
         page.row(tuple(zip(columns, head, strict=True)), head=True)
         for site, row in found.iterrows():
@@ -274,15 +299,3 @@ def _ways(page: _Page, plan: "Plan", code: str) -> None:
     outside = float(here.loc[~here["inside"], "residents"].sum())
     told = say("Habitants à plus de {time} de tout site : {count}")
     page.line(told.format(time=minutes(plan.scenario.mesh_min), count=headcount(outside)))
-
-
-def _money(page: _Page, plan: "Plan", code: str) -> None:
-    page.title(say("Ce que paie la commune"))
-    own, run = paid(plan, code)
-    told = say(
-        "Investissement sur {years} ans : {own}. Fonctionnement à la charge de la commune : 0 €."
-    )
-    page.line(told.format(years=number(plan.scenario.years), own=euros(own)))
-    if run:
-        more = say("L’EPCI porte {run} pour ses sites sur la même durée.")
-        page.line(more.format(run=euros(run)))
