@@ -26,7 +26,6 @@ import pandas as pd
 from planner import routes, travel
 from planner._errors import InputError
 from planner._tables import listed
-from planner.demand import other_departement
 from planner.network import RoadNetwork
 from planner.travel import BOUNDARY_MIN, MAX_SNAP_M, WALK_KPH
 
@@ -179,8 +178,14 @@ def is_far(commuters: pd.DataFrame, *, far_min: float) -> pd.Series:
         True or False, index as `commuters`.
     """
     beyond = commuters["minutes"] > far_min + BOUNDARY_MIN
-    away = other_departement(commuters["home"], commuters["work"])
+    away = _departement(commuters["home"]) != _departement(commuters["work"])
     return beyond.where(commuters["minutes"].notna(), away).astype(bool)
+
+
+def _departement(codes: pd.Series) -> pd.Series:
+    """Return the département of commune codes; overseas, its three characters."""
+    overseas = codes.str.startswith(("97", "98"))
+    return codes.str[:2].where(~overseas, codes.str[:3])
 
 
 def far_minutes_share(commuters: pd.DataFrame, *, far_min: float) -> pd.Series:

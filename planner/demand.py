@@ -139,9 +139,9 @@ def chain(
     multiplier
         What users are multiplied by in some communes (index code), from a survey; 1 in others.
     far
-        Share of those at work whose employer is far, by commune: beyond some minutes, see
-        :func:`planner.commuting.far_minutes_share`, or in another département, see
-        :func:`far_share`. They telework more. Nobody where it is not known.
+        Share of those at work whose employer is far, by commune, see
+        :func:`planner.commuting.far_minutes_share`: they telework more. Nobody where it is not
+        known.
 
     Returns
     -------
@@ -192,50 +192,6 @@ def chain(
         },
         index=points.index,
     )  # fmt: skip
-
-
-def far_share(flows: pd.DataFrame) -> pd.Series:
-    """Return the share of those at work whose employer is in another département, by commune.
-
-    Parameters
-    ----------
-    flows
-        Columns home, work (commune codes), workers.
-
-    Returns
-    -------
-    Series
-        Index commune of home, sorted; between 0 and 1. Abroad counts as another département.
-
-    Examples
-    --------
-    >>> flows = pd.DataFrame(
-    ...     {"home": ["69019"] * 2, "work": ["69123", "01053"], "workers": [300.0, 100.0]}
-    ... )
-    >>> far_share(flows).to_dict()
-    {'69019': 0.25}
-    """
-    away = flows["workers"].where(other_departement(flows["home"], flows["work"]), 0.0)
-    total = flows.groupby("home")["workers"].sum()
-    share = away.groupby(flows["home"]).sum() / total.where(total > 0)
-    return share.fillna(0.0).rename("far").sort_index()
-
-
-def other_departement(home: pd.Series, work: pd.Series) -> pd.Series:
-    """Return where the commune of work is in another département than that of home.
-
-    Examples
-    --------
-    >>> other_departement(pd.Series(["97105", "69019"]), pd.Series(["97209", "69123"])).tolist()
-    [True, False]
-    """
-    return _departement(home) != _departement(work)
-
-
-def _departement(codes: pd.Series) -> pd.Series:
-    """Return the département of commune codes; overseas, its three characters."""
-    overseas = codes.str.startswith(("97", "98"))
-    return codes.str[:2].where(~overseas, codes.str[:3])
 
 
 def _occupied(points: pd.DataFrame, occupations: pd.DataFrame) -> np.ndarray:

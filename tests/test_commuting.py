@@ -135,6 +135,15 @@ def test_S17_the_far_share_is_a_share_and_falls_as_far_is_farther(rows, far_min,
     assert 0 <= far <= near <= 1 + 1e-12
 
 
+def test_another_departement_by_hand():
+    rows = [("69019", "69019", 60.0), ("69019", "01053", 30.0), ("69019", "99999", 10.0),
+            ("2A004", "2B033", 5.0), ("97411", "97414", 5.0), ("97411", "97209", 5.0),
+            ("01001", "01001", 0.0)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["home", "work", "workers"]).assign(minutes=np.nan)
+    share = commuting.far_minutes_share(table, far_min=30)
+    assert share.to_dict() == {"01001": 0.0, "2A004": 1.0, "69019": 0.4, "97411": 0.5}
+
+
 def matrix(minutes):
     """Return ways from a dense table of minutes, homes a, b, ... being the first places."""
     names = [chr(ord("a") + n) for n in range(minutes.shape[1])]

@@ -289,11 +289,3 @@ def test_those_who_work_in_another_departement_telework_more():
     ratio = (found["teleworkers"] / plain["teleworkers"]).tolist()
     assert ratio == pytest.approx([(0.5 * 0.6 + 0.5 * 0.78) / 0.6, 1.0])
     assert found["independents"].tolist() == plain["independents"].tolist()
-
-
-def test_another_departement_by_hand():
-    rows = [("69019", "69019", 60.0), ("69019", "01053", 30.0), ("69019", "99999", 10.0),
-            ("2A004", "2B033", 5.0), ("97411", "97414", 5.0), ("97411", "97209", 5.0),
-            ("01001", "01001", 0.0)]  # fmt: skip
-    share = demand.far_share(pd.DataFrame(rows, columns=["home", "work", "workers"]))
-    assert share.to_dict() == {"01001": 0.0, "2A004": 1.0, "69019": 0.4, "97411": 0.5}

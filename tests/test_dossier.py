@@ -149,7 +149,11 @@ def test_O3_the_page_says_the_plans_numbers(shown, plans):
     assert shares["Habitants à 10 min d’un site"][1].startswith(
         percent(plan.indicators["share_mesh"])
     )
-    assert euros(819_000) in shares["Investissement des communes"][1]
+    invested = plan.ledger.loc[plan.ledger["payer"] == "commune", "cents"].sum() / 100
+    assert invested > 0
+    assert euros(invested) in shares["Investissement des communes"][1]
+    drawn = {text for text in texts(shown, "#budget svg text") if "k€" in text}
+    assert drawn == {f"{number(total / 1e5)} k€" for total in by_year["total"]}
     badges = texts(shown, "#hypotheses td .badge")
     assert {"sourcé", "calculé", "hypothèse"} <= set(badges)
     assert len(badges) == len(plan.assumptions()) + len(plan.sources)
@@ -313,3 +317,7 @@ def test_every_change_has_its_class():
 
 def test_the_files_of_a_dossier_are_those_it_names(plans):
     assert tuple(dossier.files(plans[1])) == dossier.FILES
+
+
+def test_every_payer_of_the_ledger_has_its_bar():
+    assert set(_charts.PAYERS) == set(_charts._HATCHES) == set(ledger.PAYERS)

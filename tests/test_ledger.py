@@ -448,7 +448,9 @@ def test_costs_that_sites_say_are_all_that_is_paid_to_the_cent(sites, asked, inv
     new = sites[(sites["status"] != "existing") & (sites["opening_year"] <= asked["years"])]
     kept = lines[lines["account"].isin(ledger.INVESTMENT)]
     assert kept["cents"].sum() == invest * len(new)
-    assert (kept["payer"] == "commune").all()
+    shared = kept["site"].isin(sites.index[sites["tier"] == "corpoworking"])
+    assert set(kept.loc[~shared, "payer"]) <= {"commune"}
+    assert set(kept.loc[shared, "payer"]) <= {"commune", "employers"}
     run = lines[lines["account"].isin(ledger.RUNNING)]
     assert set(run["account"]) <= {"running costs"}
     ours = sites if asked["run_existing"] else sites[sites["status"] != "existing"]

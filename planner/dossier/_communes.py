@@ -1,6 +1,6 @@
 """The sheet of each commune, and the small map that leads to it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,7 +17,7 @@ from planner.maps._base import coverage_colour
 from planner.maps._words import ESTIMATED, TIERS, kind_words, mark, status_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from planner.plan import Plan
 
@@ -301,22 +301,33 @@ def _changes(code: str, changes: dict[str, gpd.GeoDataFrame]) -> list[Fragment]:
     body = []
     for name, table in changes.items():
         row = table.loc[code]
-        body.append(
-            [
-                name,
-                percent(row["share_after"]),
-                signed(row["change_min"], decimals=1),
-                headcount(row["nearer"]),
-                headcount(row["farther"]),
-                signed(row["invest_eur"]),
-                str(row["opened"]) or "–",
-                str(row["closed"]) or "–",
-            ]
-        )
-    head = [
-        say("Scénario"), say("Desservis"), say("Minutes en plus ou en moins"),
-        say("Habitants plus près"), say("Habitants plus loin"), say("Investissement (€ HT)"),
-        say("Sites en plus"), say("Sites en moins"),
-    ]  # fmt: skip
+        body.append([name, percent(row["share_after"]), *changed(row)])
+    head = [say("Scénario"), say("Desservis"), *changed_head()]
     title = tag("h4", say("Dans les autres scénarios"))
     return [title, _table.table(head, body, worded=(True, *[False] * 5, True, True))]
+
+
+def changed(row: "Mapping[Hashable, Any] | pd.Series") -> list[str]:
+    """Return the cells that say how a commune fares in another scenario.
+
+    Parameters
+    ----------
+    row
+        Of :func:`planner.compare.communes`.
+    """
+    return [
+        signed(row["change_min"], decimals=1),
+        headcount(row["nearer"]),
+        headcount(row["farther"]),
+        signed(row["invest_eur"]),
+        str(row["opened"]) or "–",
+        str(row["closed"]) or "–",
+    ]
+
+
+def changed_head() -> list[str]:
+    """Return the headings of :func:`changed`."""
+    return [
+        say("Minutes en plus ou en moins"), say("Habitants plus près"), say("Habitants plus loin"),
+        say("Investissement (€ HT)"), say("Sites en plus"), say("Sites en moins"),
+    ]  # fmt: skip

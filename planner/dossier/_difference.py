@@ -10,6 +10,7 @@ from planner._format import headcount, number, percent, signed
 from planner._html import Fragment, join, tag
 from planner._language import say
 from planner.dossier import _charts, _table
+from planner.dossier._communes import changed, changed_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,25 +102,11 @@ def figures(plans: "Sequence[Plan]") -> Fragment:
                 tag("td", f"{text}{star}", *less, class_="meilleur" if name in top else None)
             )
         rows.append(tag("tr", tag("th", measure.label, scope="row"), *cells))
-    head = [say("Mesure"), *names]
-    return tag(
-        "div",
-        tag(
-            "table",
-            tag(
-                "thead",
-                tag(
-                    "tr",
-                    tag("th", head[0], scope="col", class_="mots"),
-                    *(tag("th", text, scope="col") for text in head[1:]),
-                ),
-            ),
-            tag("tbody", *rows),
-        ),
-        class_="defile",
-        tabindex="0",
-        role="region",
-        aria_label=say("Comparaison des scénarios"),
+    return _table.framed(
+        rows,
+        [say("Mesure"), *names],
+        classes=["mots", *[None] * len(names)],
+        label=say("Comparaison des scénarios"),
     )
 
 
@@ -180,18 +167,9 @@ def _communes(change: gpd.GeoDataFrame) -> Fragment:
             str(row["name"]),
             percent(row["share_before"]),
             percent(row["share_after"]),
-            signed(row["change_min"], decimals=1),
-            headcount(row["nearer"]),
-            headcount(row["farther"]),
-            signed(row["invest_eur"]),
-            str(row["opened"]) or "–",
-            str(row["closed"]) or "–",
+            *changed(row),
         ]
         for row in ordered.to_dict("records")
     ]
-    head = [
-        say("Commune"), say("Desservis avant"), say("Desservis après"), say("Minutes"),
-        say("Habitants plus près"), say("Habitants plus loin"), say("Investissement (€ HT)"),
-        say("Sites en plus"), say("Sites en moins"),
-    ]  # fmt: skip
+    head = [say("Commune"), say("Desservis avant"), say("Desservis après"), *changed_head()]
     return _table.table(head, body, worded=(True, *[False] * 6, True, True))

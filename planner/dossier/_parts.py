@@ -11,7 +11,7 @@ from planner._language import say
 from planner.assumptions import DEFAULTS
 from planner.demand import LEVELS, per_1000
 from planner.dossier import _charts, _table
-from planner.maps._words import TIERS, mark, status_words
+from planner.maps._words import TIERS, goal_words, mark, status_words
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -296,7 +296,7 @@ def _proof(plan: "Plan") -> Fragment:
     certificate = plan.certificate
     body = [
         [
-            say(_GOALS.get(stage.name, stage.name)),
+            goal_words(stage.name),
             number(stage.value, decimals=2),
             number(stage.bound, decimals=2),
             percent(certificate.gap.get(stage.name, 0.0), decimals=2),
@@ -313,17 +313,6 @@ def _proof(plan: "Plan") -> Fragment:
         head, body, caption=plan.proof, worded=(True, False, False, False, True, True)
     )
 
-
-_GOALS = {
-    "mesh": "habitants couverts",
-    "backup": "habitants couverts, second site compté",
-    "structuring": "habitants près d’un site structurant",
-    "users": "usagers",
-    "cost": "coût (€ HT)",
-    "sites": "sites",
-    "minutes": "minutes d’habitants",
-    "fairness": "plus petite part communale",
-}
 
 _LEANS = {
     "money": ("price_day_eur", "occupancy", "fte_eur_year", "fit_out_eur_m2", "mini_seat_eur"),

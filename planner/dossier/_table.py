@@ -94,6 +94,32 @@ def table(
         )
         for row in body
     ]
+    return framed(rows, head, classes=classes, caption=caption, label=caption or head[0])
+
+
+def framed(
+    rows: Sequence[Fragment],
+    head: Sequence[str],
+    *,
+    classes: Sequence[str | None],
+    label: str,
+    caption: str = "",
+) -> Fragment:
+    """Return rows under their headings, in a frame that scrolls by keyboard where they are wide.
+
+    Parameters
+    ----------
+    rows
+        Elements `tr`.
+    head
+        Headings.
+    classes
+        Of the columns.
+    label
+        What a screen reader calls the frame.
+    caption
+        What is read above it; nothing when empty.
+    """
     return tag(
         "div",
         tag(
@@ -114,7 +140,7 @@ def table(
         class_="defile",
         tabindex="0",
         role="region",
-        aria_label=caption or head[0],
+        aria_label=label,
     )
 
 

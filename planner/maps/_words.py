@@ -92,6 +92,17 @@ STATUSES = {
 
 SOURCE_STATUSES = {"sourced": "sourcé", "derived": "calculé", "assumption": "hypothèse"}
 
+GOALS = {
+    "mesh": "habitants couverts",
+    "backup": "habitants couverts, second site compté",
+    "structuring": "habitants près d’un site structurant",
+    "users": "usagers",
+    "cost": "coût (€ HT)",
+    "sites": "sites",
+    "minutes": "minutes d’habitants",
+    "fairness": "plus petite part communale",
+}
+
 _TO_CONFIRM = {"host", "host_to_confirm", "village_centre"}
 _BARE_STATUSES = {"chosen": "proposé", "forced": "imposé"}
 
@@ -117,6 +128,11 @@ ESTIMATED = "Temps estimés"
 def kind_words(kind: str) -> str:
     """Return what a kind of premises is called; a kind without a word is its own."""
     return say(KINDS[kind]) if kind in KINDS else kind
+
+
+def goal_words(name: str) -> str:
+    """Return what a goal of the optimum is called; one without a word is its own."""
+    return say(GOALS[name]) if name in GOALS else name
 
 
 def status_words(kind: str, status: str) -> str:

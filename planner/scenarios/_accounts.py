@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from planner import assumptions, indicators, ledger, mobility, risk, routes
+from planner import _format, assumptions, indicators, ledger, mobility, risk, routes
 from planner.maps._words import TIERS as TIER_WORDS
 from planner.scenarios._case import Case
 from planner.scenarios._table import StudyTable, yes
@@ -286,9 +286,9 @@ def _risk(odds: risk.Risk) -> StudyTable:
         }
     ).reset_index(drop=True)
     note = (
-        f"{odds.draws} tirages, autant au-dessous de chaque hypothèse qu’au-dessus ; déficit du "
-        f"réseau : {100 * odds.p_deficit:.0f} % ; moins d’usagers qu’il n’en faut en tout : "
-        f"{100 * odds.p_underuse:.0f} %"
+        f"{_format.number(odds.draws)} tirages, autant au-dessous de chaque hypothèse qu’au-dessus "
+        f"; déficit du réseau : {_format.percent(odds.p_deficit, decimals=0)} ; moins d’usagers "
+        f"qu’il n’en faut en tout : {_format.percent(odds.p_underuse, decimals=0)}"
     )
     return StudyTable("Ce qui peut faire échouer", rows, note, 0.0)
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from planner import coverage
 from planner.coverage import Pace, State
+from planner.maps._words import GOALS
 from planner.maps._words import TIERS as TIER_WORDS
 from planner.scenarios._case import Case, longest_min, speeds, times
 from planner.scenarios._ranking import ranked
@@ -97,7 +98,7 @@ def _alternatives(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
     plans = pd.DataFrame(
         {
             "plan": ["optimum", *(f"variante {n}" for n in range(1, len(found.tiers)))],
-            **{_goal_words(str(name)): found.goals[name].round(2) for name in found.goals},
+            **{GOALS.get(str(name), str(name)): found.goals[name].round(2) for name in found.goals},
             "sites différents de l’optimum": found.different,
             "le plus différent possible": yes([True, *found.proven]),
             "identifiants": [", ".join(one.index) for one in found.tiers],
@@ -262,16 +263,3 @@ def _phases(case: Case, tier: pd.Series) -> dict[str, StudyTable]:
         "phasage": StudyTable("Année d’ouverture de chaque site", opens, sure, found.seconds),
         "phasage-annees": StudyTable("Le réseau par année", years, sure, 0.0),
     }
-
-
-def _goal_words(name: str) -> str:
-    return {
-        "mesh": "habitants couverts",
-        "backup": "habitants couverts, second site compté",
-        "structuring": "habitants près d’un site structurant",
-        "users": "usagers",
-        "cost": "coût (€ HT)",
-        "sites": "sites",
-        "minutes": "minutes d’habitants",
-        "fairness": "plus petite part communale",
-    }.get(name, name)
