@@ -9,13 +9,15 @@ from planner.scenarios._reading import (
     with_survey,
     with_weights,
 )
-from planner.scenarios._run import StageProgress, road_lines, run
+from planner.scenarios._run import StageProgress, run
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._shared import Shared, road_lines
 from planner.scenarios._sweep import read_scenarios
 from planner.scenarios._table import StudyTable
 
 __all__ = [
     "Scenario",
+    "Shared",
     "StageProgress",
     "StudyTable",
     "check",

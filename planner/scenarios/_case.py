@@ -1,6 +1,5 @@
 """One case: what a plan is made from once minutes are known, and the rules that bind it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,11 +7,11 @@ import geopandas as gpd
 import pandas as pd
 import scipy.sparse as sp
 
-from planner import _format, indicators, travel
-from planner.assumptions import DEFAULTS
-from planner.network import CAR_RANGE, RoadNetwork
+from planner import _format, indicators
+from planner.network import RoadNetwork
 from planner.rules import Rules, regulars_min, users_seated
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._shared import Shared
 from planner.scenarios._work import NO_WORK, Work
 from planner.territory import Territory
 from planner.travel import CROW_KPH, TravelTimes
@@ -36,6 +35,8 @@ class Case:
         From people to places.
     between
         From place to place, where the rules ask for spacing.
+    shared
+        Where roads and minutes are found, and kept for other scenarios.
     work
         Who works where, how far, and what employers would want.
     """
@@ -47,6 +48,7 @@ class Case:
     places: gpd.GeoDataFrame
     minutes: TravelTimes
     between: TravelTimes | None
+    shared: Shared
     work: Work = NO_WORK
 
     @cached_property
@@ -81,7 +83,7 @@ class Case:
         employers = self.work.employers
         if employers is None:
             return None
-        found = times(
+        found = self.shared.times(
             roads, self.scenario, employers, self.places, cutoff_min=self.minutes.cutoff_min,
             crow_kph=crow_kph,
         )  # fmt: skip
@@ -178,77 +180,6 @@ def longest_min(scenario: Scenario) -> float:
     """Return how far minutes from people to places must be known."""
     looked = max(scenario.mesh_min, scenario.structuring_min, scenario.use_until_min)
     return max(looked, FAR_MIN) if scenario.objective in ("minutes", "worst") else looked
-
-
-def times(
-    roads: RoadNetwork | None,
-    scenario: Scenario,
-    origins: gpd.GeoDataFrame,
-    destinations: gpd.GeoDataFrame,
-    *,
-    cutoff_min: float,
-    crow_kph: float = CROW_KPH,
-    progress: travel.Progress | None = None,
-) -> TravelTimes:
-    """Return minutes on the roads, or estimates where there are none.
-
-    Parameters
-    ----------
-    roads
-        None for estimates.
-    scenario
-        Snapping and walking.
-    origins, destinations
-        Points.
-    cutoff_min
-        Longest time of interest.
-    crow_kph
-        Speed of the estimates.
-    progress
-        Called with what is done and its total.
-
-    Returns
-    -------
-    TravelTimes
-        Sparse minutes.
-    """
-    if roads is None:
-        return travel.estimated_times(
-            origins, destinations, cutoff_min=cutoff_min, crow_kph=crow_kph
-        )
-    return travel.times(
-        roads,
-        origins,
-        destinations,
-        cutoff_min=cutoff_min,
-        max_snap_m=scenario.max_snap_m,
-        walk_kph=scenario.walk_kph,
-        progress=progress,
-    )
-
-
-def speeds(
-    roads: RoadNetwork | None, scenario: Scenario
-) -> Iterator[tuple[RoadNetwork | None, float]]:
-    """Return the roads, or the speed of estimates, at the slow and the fast end of what is known.
-
-    Parameters
-    ----------
-    roads
-        None where times are estimates.
-    scenario
-        Its profile; other profiles than that of a car have no range.
-
-    Returns
-    -------
-    Iterator[tuple[RoadNetwork | None, float]]
-        Roads and crow-fly speed, slow first.
-    """
-    if roads is None:
-        crow = DEFAULTS["crow_kph"]
-        yield from ((None, kph) for kph in (crow.low, crow.high))
-    elif scenario.profile in CAR_RANGE:
-        yield from ((roads.with_profile(profile), CROW_KPH) for profile in CAR_RANGE)
 
 
 def cut_short(roads: RoadNetwork, territory: Territory, scenario: Scenario) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from planner import _format
 from planner._errors import InputError
-from planner.scenarios._case import Case, times
+from planner.scenarios._case import Case
 from planner.scenarios._table import StudyTable, yes
 from planner.scores import COMMUNITY, CRITERIA, community, given, premises, ranking, stability
 
@@ -98,7 +98,7 @@ def around(case: Case) -> pd.DataFrame:
     counts = pd.DataFrame(0, case.places.index, known)
     if len(every):
         cutoff = case.scenario.structuring_min
-        reach = times(case.roads, case.scenario, case.places, every, cutoff_min=cutoff)
+        reach = case.shared.times(case.roads, case.scenario, case.places, every, cutoff_min=cutoff)
         near = reach.within(cutoff).astype(np.int64)
         for part in known:
             of_it = every["kind"].isin(COMMUNITY[part]).to_numpy(np.int64)

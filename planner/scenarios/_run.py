@@ -9,26 +9,26 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
-from planner import _format, certificate, coverage, demand, indicators, isochrones, network, travel
+from planner import _format, certificate, coverage, demand, indicators, travel
 from planner import candidates as candidate_sites
+from planner._errors import InputError
 from planner.candidates import TIERS
 from planner.maps._words import KINDS
 from planner.network import RoadNetwork
 from planner.plan import Plan
 from planner.scenarios._accounts import accounts
-from planner.scenarios._case import Case, cut_short, longest_min, seated, speeds, times
+from planner.scenarios._case import Case, cut_short, longest_min, seated
 from planner.scenarios._mass import notes as mass_notes
 from planner.scenarios._mass import reaches
 from planner.scenarios._ranking import base_community
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._shared import Shared
 from planner.scenarios._shown import left_out
 from planner.scenarios._shown import people as shown_people
 from planner.scenarios._studies import studies
 from planner.scenarios._table import StudyTable
 from planner.scenarios._work import Work, work
-from planner.sources import osm_water
 from planner.territory import Territory
 from planner.travel import TravelTimes
 
@@ -40,6 +40,7 @@ def run(
     scenario: Scenario | None = None,
     *,
     cache: Path | None = None,
+    shared: Shared | None = None,
     progress: StageProgress | None = None,
 ) -> Plan:
     """Plan the network of a territory.
@@ -54,7 +55,10 @@ def run(
     scenario
         The numbers; all defaults when left out.
     cache
-        Folder where networks are kept between runs; roads are read each time without it.
+        Folder where roads and minutes are kept between runs; found each time without it.
+    shared
+        What earlier scenarios of this territory found, for many of them one after the other; it
+        changes no result. It has a cache of its own, and `cache` is then not looked at.
     progress
         Called with a stage, what is done of it, and its total.
 
@@ -66,20 +70,22 @@ def run(
     Raises
     ------
     InputError
-        When the scenario asks what the territory does not have.
+        When the scenario asks what the territory does not have, or `shared` is of another one.
     SolveError
         When no plan exists, none was found in time, or one does not stand up to its inputs.
     """
     scenario = scenario or Scenario()
+    shared = shared or Shared(territory, folder=cache)
+    if shared.territory.digest != territory.digest:
+        raise InputError(f"shared: of {shared.territory.name}, not of {territory.name}.")
     clock = _Clock(progress)
     with clock.stage("roads"):
-        roads = _roads(territory, scenario, cache)
-        water = None if territory.roads_path is None else osm_water.read(territory.roads_path)
+        roads, water = shared.roads(scenario.profile), shared.water
     with clock.stage("demand"):
         jobs = work(territory, scenario, roads)
         ends = _ends(territory, scenario, jobs)
     with clock.stage("minutes") as report:
-        case = replace(_timed(territory, scenario, roads, ends, report=report), work=jobs)
+        case = replace(_timed(shared, scenario, roads, ends, report=report), work=jobs)
     with clock.stage("optimum"):
         solution = _solve(case)
     with clock.stage("certificate"):
@@ -114,7 +120,7 @@ def run(
         isochrones=areas,
         people=people,
         left_out=left_out(case, solution.tier, people, studies=found),
-        roads=None if roads is None else road_lines(roads),
+        roads=None if roads is None else shared.road_lines(roads),
         water=water,
         indicators=figures | money.figures,
         ranges=ranges,
@@ -161,14 +167,6 @@ class _Clock:
         report(1, 1)
 
 
-def _roads(territory: Territory, scenario: Scenario, cache: Path | None) -> RoadNetwork | None:
-    if territory.roads_path is None:
-        return None
-    if cache is None:
-        return network.read_osm(territory.roads_path, profile=scenario.profile)
-    return network.read_cached(territory.roads_path, folder=cache, profile=scenario.profile)
-
-
 def _ends(
     territory: Territory, scenario: Scenario, jobs: Work
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
@@ -204,7 +202,7 @@ def _ends(
 
 
 def _timed(
-    territory: Territory,
+    shared: Shared,
     scenario: Scenario,
     roads: RoadNetwork | None,
     ends: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
@@ -213,14 +211,20 @@ def _timed(
 ) -> Case:
     """Return the case, with minutes on the roads, or estimates where there are none."""
     people, places = ends
-    minutes = times(
-        roads, scenario, people, places, cutoff_min=longest_min(scenario), progress=report
+    minutes = shared.times(
+        roads,
+        scenario,
+        people,
+        places,
+        cutoff_min=longest_min(scenario),
+        keep=True,
+        progress=report,
     )
     spaced = max(scenario.structuring_spacing_min, scenario.mini_spacing_min)
     between = None
     if spaced > 0 and len(places):
-        between = times(roads, scenario, places, places, cutoff_min=spaced)
-    return Case(territory, scenario, roads, people, places, minutes, between)
+        between = shared.times(roads, scenario, places, places, cutoff_min=spaced)
+    return Case(shared.territory, scenario, roads, people, places, minutes, between, shared)
 
 
 def _solve(case: Case) -> coverage.NetworkSolution:
@@ -295,17 +299,7 @@ def _isochrones(
     case: Case, sites: gpd.GeoDataFrame, report: Callable[[int, int], None]
 ) -> gpd.GeoDataFrame:
     cutoffs = tuple(sorted({case.scenario.mesh_min, *case.scenario.isochrones_min}))
-    if case.roads is None:
-        areas = isochrones.estimated_polygons(sites, minutes=cutoffs)
-    else:
-        areas = isochrones.polygons(
-            case.roads,
-            sites,
-            minutes=cutoffs,
-            max_snap_m=case.scenario.max_snap_m,
-            walk_kph=case.scenario.walk_kph,
-            progress=report,
-        )
+    areas = case.shared.polygons(case.roads, case.scenario, sites, minutes=cutoffs, progress=report)
     return areas.assign(tier=sites["tier"].reindex(areas["site"]).to_numpy())
 
 
@@ -366,8 +360,10 @@ def _ranges(
 def _other_speeds(case: Case, sites: gpd.GeoDataFrame) -> Iterator[TravelTimes]:
     """Return minutes to some sites at the low and the high end of what is known of speeds."""
     cutoff_min = case.minutes.cutoff_min
-    for roads, kph in speeds(case.roads, case.scenario):
-        yield times(roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph)
+    for roads, kph in case.shared.speeds(case.scenario):
+        yield case.shared.times(
+            roads, case.scenario, case.people, sites, cutoff_min=cutoff_min, crow_kph=kph
+        )
 
 
 def _notes(case: Case, figures: dict[str, float], tier: pd.Series) -> tuple[str, ...]:
@@ -438,11 +434,3 @@ def _assumed_occupations(case: Case) -> str:
     assumed = len(lived - set(known.index))
     where = f" dans {assumed} communes sur {len(lived)}, absentes du fichier des métiers."
     return where if assumed else ""
-
-
-def road_lines(roads: RoadNetwork) -> gpd.GeoDataFrame:
-    """Return the roads of a network as lines with their class (highway), EPSG:4326."""
-    coordinates, index = roads.lines()
-    classes = np.array(network.CLASSES)[roads.road_class]
-    lines = shapely.linestrings(coordinates, indices=index)
-    return gpd.GeoDataFrame({"highway": classes}, geometry=lines, crs=4326)

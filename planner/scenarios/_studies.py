@@ -8,7 +8,7 @@ from planner import coverage
 from planner.coverage import Pace, State
 from planner.maps._words import GOALS
 from planner.maps._words import TIERS as TIER_WORDS
-from planner.scenarios._case import Case, longest_min, speeds, times
+from planner.scenarios._case import Case, longest_min
 from planner.scenarios._ranking import ranked
 from planner.scenarios._table import StudyTable, yes
 
@@ -204,9 +204,9 @@ def _states(case: Case) -> dict[str, State]:
     """Return slow, default and fast times, each with low, central and high demand."""
     minutes = {"temps par défaut": case.asked}
     for name, (roads, kph) in zip(
-        ("temps longs", "temps courts"), speeds(case.roads, case.scenario), strict=False
+        ("temps longs", "temps courts"), case.shared.speeds(case.scenario), strict=False
     ):
-        found = times(
+        found = case.shared.times(
             roads, case.scenario, case.people, case.places,
             cutoff_min=longest_min(case.scenario), crow_kph=kph,
         )  # fmt: skip
