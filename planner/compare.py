@@ -6,6 +6,7 @@ longest of these minutes stand in their place, so that a change is never larger 
 it is then a lower bound, and counted apart.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 MOST_PLANS = 4
 LEAST_MIN = 1.0
 """Minutes below which nobody is said to gain or lose: half of what minutes are uncertain by."""
+
+KEYS = (
+    "share_mesh", "residents_outside", "share_structuring", "least_share", "mean_min", "users",
+    "sites", "invest_eur", "epci_eur", "kg_co2e_avoided_central", "p_deficit",
+)  # fmt: skip
+"""What plans are compared by, in the order it is read; see :func:`measures`."""
 
 _CENTS = 100
 
@@ -54,20 +61,19 @@ class Measure:
     written: Callable[[float], str]
 
 
-def measures(plan: "Plan") -> list[Measure]:
+def measures(*, mesh: str, far: str) -> list[Measure]:
     """Return what plans are compared by, in the order it is read.
 
     Parameters
     ----------
-    plan
-        The first one: its minutes are named in the labels.
+    mesh, far
+        Minutes of the mesh and of structuring sites, as the labels name them.
 
     Returns
     -------
     list[Measure]
         The figures.
     """
-    mesh, far = plan.scenario.mesh_min, plan.scenario.structuring_min
     told: list[tuple[str, str, int, Callable[[float], str]]] = [
         ("share_mesh", say("Habitants à {mesh} min d’un site"), 1, percent),
         ("residents_outside", say("Habitants à plus de {mesh} min"), -1, headcount),
@@ -84,13 +90,37 @@ def measures(plan: "Plan") -> list[Measure]:
     return [
         Measure(
             key=key,
-            label=label.format(mesh=number(mesh), far=number(far)),
+            label=label.format(mesh=mesh, far=far),
             better=better,
             value=partial(_value, key=key),
             written=written,
         )
         for key, label, better, written in told
     ]
+
+
+def measures_of(plan: "Plan") -> list[Measure]:
+    """Return what plans are compared by, with the minutes of one of them in the labels.
+
+    Parameters
+    ----------
+    plan
+        The first of those that are compared.
+    """
+    scenario = plan.scenario
+    return measures(mesh=number(scenario.mesh_min), far=number(scenario.structuring_min))
+
+
+def values(plan: "Plan") -> dict[str, float | None]:
+    """Return the figures that a plan is compared by, by key; None where it does not know one.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    found = {one.key: one.value(plan) for one in measures_of(plan)}
+    return {key: round(value, 6) if math.isfinite(value) else None for key, value in found.items()}
 
 
 def figures(plans: "Sequence[Plan]") -> pd.DataFrame:
@@ -113,7 +143,7 @@ def figures(plans: "Sequence[Plan]") -> pd.DataFrame:
         When the plans cannot be compared, see :func:`check`.
     """
     check(plans)
-    told = measures(plans[0])
+    told = measures_of(plans[0])
     table = pd.DataFrame(
         {plan.scenario.name: [one.value(plan) for one in told] for plan in plans},
         index=pd.Index([one.key for one in told], name="measure"),

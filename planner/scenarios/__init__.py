@@ -1,5 +1,6 @@
 """A scenario holds every number; a run turns a territory and a scenario into a plan."""
 
+from planner.scenarios._case import longest_min
 from planner.scenarios._check import check
 from planner.scenarios._reading import (
     read_scenario,
@@ -21,6 +22,7 @@ __all__ = [
     "StageProgress",
     "StudyTable",
     "check",
+    "longest_min",
     "read_scenario",
     "read_scenarios",
     "road_lines",

@@ -1,44 +1,32 @@
-"""A plan as a value, and the files it is handed over in."""
+"""A plan as a value."""
 
 import contextlib
-import csv
-import io
-import json
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import pandas as pd
 
 from planner import _format, commuting, demand, ledger, maps, mobility, risk
 from planner._errors import InputError
-from planner._files import existing_file, replacing, safe_cell
+from planner._files import replacing
 from planner._format import Figure
 from planner._html import framed, tag
 from planner._language import say
 from planner.assumptions import DEFAULTS, used
 from planner.certificate import Certificate
 from planner.coverage import Stage
-from planner.maps._words import KINDS, status_words
-from planner.maps._words import TIERS as TIER_WORDS
+from planner.plan import _files
+from planner.plan._files import ACCOUNTS, FILES
+from planner.plan._folder import check_folder
 from planner.spreadsheets import assumptions_sheet
 
 if TYPE_CHECKING:
     from planner.scenarios import Scenario, StudyTable
 
-ACCOUNTS = (
-    "budget", "budget-communes", "exploitation", "mobilite", "risque", "risque-sites",
-    "risque-hypotheses",
-)  # fmt: skip
-FILES = (
-    "plan.json", "sites.csv", "communes.csv", "carte.html", "hypotheses.xlsx",
-    *(f"{name}.csv" for name in ACCOUNTS),
-)  # fmt: skip
-FORMAT = "planner-plan-1"
 _USED = (
     *demand.USED, *commuting.USED, *ledger.USED, *mobility.USED, *risk.DRAWN, *risk.FIXED,
     "mesh_min", "structuring_min", "structuring_sites", "mini_sites_max",
@@ -225,6 +213,29 @@ class Plan:
         )
         return tag("div", tag("ul", *figures), framed(self.map(), title=self.title))
 
+    def files(self) -> dict[str, bytes]:
+        """Return the files of the plan by name: map, tables and the whole as JSON, which is first.
+
+        The same plan gives the same bytes.
+        """
+        texts = (
+            _files.whole(self),
+            _files.sites_csv(self),
+            _files.communes_csv(self),
+            self.map(),
+        )
+        tables = {name: self.accounts[name] for name in ACCOUNTS}
+        contents = [
+            *map(str.encode, texts),
+            assumptions_sheet(self.scenario.changes),
+            *(_files.study_csv(self, table) for table in tables.values()),
+        ]
+        files = dict(zip(FILES, contents, strict=True))
+        return files | {
+            f"{name}.csv": _files.study_csv(self, self.studies[name])
+            for name in sorted(self.studies)
+        }
+
     def save(
         self,
         folder: Path | str,
@@ -257,18 +268,7 @@ class Plan:
         """
         folder = Path(folder)
         check_folder(folder, overwrite=overwrite)
-        texts = (_json(self), _sites_csv(self), _communes_csv(self), self.map())
-        tables = {name: self.accounts[name] for name in ACCOUNTS}
-        contents = [
-            *map(str.encode, texts),
-            assumptions_sheet(self.scenario.changes),
-            *(_study_csv(self, table) for table in tables.values()),
-        ]
-        files = dict(zip(FILES, contents, strict=True))
-        files |= {
-            f"{name}.csv": _study_csv(self, self.studies[name]) for name in sorted(self.studies)
-        }
-        files |= beside
+        files = {**self.files(), **beside}
         try:
             with contextlib.ExitStack() as last_comes_first:
                 for name, content in files.items():
@@ -277,220 +277,3 @@ class Plan:
         except OSError as error:
             raise InputError(f"{folder}: could not be written ({error}).") from error
         return folder
-
-
-def _study_csv(plan: Plan, study: "StudyTable") -> bytes:
-    columns = {str(label): study.rows[label].to_list() for label in study.rows}
-    return _csv(columns | {"temps": [_times_word(plan)] * len(study.rows)}).encode()
-
-
-def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that a plan must not be written into.
-
-    Parameters
-    ----------
-    folder
-        Where a plan is to be written.
-    overwrite
-        Whether it may hold something that is no plan.
-
-    Raises
-    ------
-    InputError
-        When it is a file, or holds something that is no plan.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give the name of a folder with --out.")
-    if overwrite or not folder.exists() or not any(folder.iterdir()):
-        return
-    try:
-        earlier = json.loads((folder / "plan.json").read_text("utf-8")).get("format") == FORMAT
-    except (OSError, ValueError, AttributeError, RecursionError):
-        earlier = False
-    if not earlier:
-        raise InputError(
-            f"{folder} holds something that is no plan; give another folder with --out, or "
-            "--overwrite to write there all the same."
-        )
-
-
-def forecast(folder: Path | str) -> tuple[pd.Series, dict[str, Any]]:
-    """Return the users that a plan on disk expects at its sites, and what it was asked with.
-
-    Parameters
-    ----------
-    folder
-        That a plan was saved into.
-
-    Returns
-    -------
-    tuple[Series, dict]
-        Users by site id; the scenario as JSON holds it.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no plan, or one of another format.
-    """
-    path = existing_file(Path(folder) / "plan.json", what="plan")
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        content = {found["format"]: found}[FORMAT]
-        users = {str(site["id"]): float(site["users"]) for site in content["sites"]}
-        scenario = dict(content["scenario"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: no plan of this version ({error}). Run planner plan.") from error
-    return pd.Series(users, dtype=float), scenario
-
-
-def _sites_csv(plan: Plan) -> str:
-    sites = plan.sites
-    mesh, far = (
-        _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
-    )
-    return _csv(
-        {
-            "identifiant": sites.index,
-            "nom": sites["name"],
-            "niveau": [TIER_WORDS[tier].one for tier in sites["tier"]],
-            "type de lieu": [KINDS.get(kind, kind) for kind in sites["kind"]],
-            "commune": sites["commune_name"],
-            "code commune": sites["commune"],
-            "statut": [
-                status_words(kind, status)
-                for kind, status in zip(sites["kind"], sites["status"], strict=True)
-            ],
-            "places (hypothèse)": sites["seats"],
-            f"habitants à {mesh} du site": _whole(sites["residents_mesh"]),
-            "usagers attendus (hypothèse)": sites["users"].round(1),
-            "masse critique atteinte (hypothèse)": _yes(sites["critical_mass"]),
-            "usagers des employeurs (hypothèse)": sites["employer_users"].round(1),
-            f"télétravaillables à employeur éloigné, à {far}": _whole(sites["base_community"]),
-            "longitude": sites.geometry.x.round(6),
-            "latitude": sites.geometry.y.round(6),
-            "temps": [_times_word(plan)] * len(sites),
-        }
-    )
-
-
-def _yes(flags: Iterable[object]) -> list[str]:
-    return ["oui" if flag else "non" for flag in flags]
-
-
-def _communes_csv(plan: Plan) -> str:
-    communes = plan.communes
-    mesh, far = (
-        _format.minutes(value) for value in (plan.scenario.mesh_min, plan.scenario.structuring_min)
-    )
-    return _csv(
-        {
-            "code": communes.index,
-            "commune": communes["name"],
-            "population": communes["population"],
-            f"habitants à {mesh} d’un site": _whole(communes["covered_mesh"]),
-            f"part à {mesh} d’un site (%)": communes["share_mesh"].map(_format.percentage),
-            f"habitants à {far} d’un site structurant": _whole(communes["covered_structuring"]),
-            f"part à {far} d’un site structurant (%)": communes["share_structuring"].map(
-                _format.percentage
-            ),
-            "temps": [_times_word(plan)] * len(communes),
-        }
-    )
-
-
-def _times_word(plan: Plan) -> str:
-    return "temps estimés" if plan.estimated else "temps par la route"
-
-
-def _whole(people: pd.Series) -> list[object]:
-    """Return people as whole numbers; nothing where it is missing."""
-    return ["" if math.isnan(count) else round(count) for count in people.astype(float)]
-
-
-def _csv(columns: Mapping[str, Iterable[object]]) -> str:
-    """Return a table as French spreadsheets open it: semicolons, decimal commas, a BOM."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([_cell(value) for value in row])
-    return "\N{ZERO WIDTH NO-BREAK SPACE}" + text.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.10g}".replace(".", ",")
-    return safe_cell(value)
-
-
-def _json(plan: Plan) -> str:
-    """Return the whole plan as JSON, keys in order, no date and no duration in it."""
-    certificate = plan.certificate
-    content = {
-        "format": FORMAT,
-        "territory": {"name": plan.territory, "title": plan.title, "digest": plan.digest},
-        "scenario": plan.scenario.model_dump(mode="json"),
-        "travel_times": {
-            "estimated": plan.estimated,
-            "label": _times_word(plan),
-            "assumed": dict(plan.assumed),
-        },
-        "indicators": dict(plan.indicators),
-        "ranges": {key: list(values) for key, values in plan.ranges.items()},
-        "proven": plan.proven,
-        "proof": plan.proof,
-        "stages": [
-            {
-                "name": s.name,
-                "value": s.value,
-                "bound": s.bound,
-                "gap": s.gap,
-                "proven": s.proven,
-                "smaller_is_better": s.smaller,
-            }
-            for s in plan.stages
-        ],
-        "certificate": {
-            "value": dict(certificate.value),
-            "solver_bound": dict(certificate.solver_bound),
-            "own_bound": {k: round(v, 4) for k, v in certificate.own_bound.items()},
-            "own_gap": {k: round(v, 8) for k, v in certificate.own_gap.items()},
-            "gap": dict(certificate.gap),
-            "independent": list(certificate.independent),
-        },
-        "assumptions": plan.assumptions().to_dict("records"),
-        "accounts": _told(plan.accounts),
-        "studies": _told(plan.studies),
-        "sites": _records(plan.sites),
-        "communes": _records(plan.communes),
-        "sources": plan.sources.to_dict("records"),
-        "attribution": list(plan.attribution),
-        "notes": list(plan.notes),
-    }
-    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _told(tables: "Mapping[str, StudyTable]") -> dict[str, Any]:
-    return {
-        name: {"title": table.title, "note": table.note, "rows": _plain_rows(table.rows)}
-        for name, table in sorted(tables.items())
-    }
-
-
-def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
-
-
-def _records(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    records = []
-    for key, row in frame.iterrows():
-        record: dict[str, Any] = {"id": key}
-        for name, value in row.items():
-            if name != frame.geometry.name:
-                plain = value.item() if hasattr(value, "item") else value
-                record[str(name)] = None if pd.isna(plain) else plain
-        if (frame.geom_type == "Point").all():
-            record |= {"lon": round(row.geometry.x, 7), "lat": round(row.geometry.y, 7)}
-        records.append(record)
-    return records
