@@ -13,7 +13,6 @@ import pytest
 from instances import shipped
 
 from planner import dossier
-from planner import plan as plans
 from planner._errors import InputError
 from planner.maps._words import KINDS, TIERS
 from planner.plan import FILES, FORMAT
@@ -389,7 +388,7 @@ def test_O6_a_plan_that_cannot_be_drawn_writes_nothing(estimated, tmp_path, monk
     def broken(_scene):
         raise InputError("The map cannot be drawn.")
 
-    monkeypatch.setattr(plans.maps, "plan_map", broken)
+    monkeypatch.setattr("planner.plan._plan.maps.plan_map", broken)
     with pytest.raises(InputError, match="drawn"):
         estimated.save(tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -16,9 +16,9 @@ PACKAGE = Path(planner.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STORY = (
     "_errors _files _tables _osm _language _format _html _svg sources territory assumptions "
-    "spreadsheets _workbook survey network travel routes isochrones observed demand commuting candidates "
-    "rules coverage certificate indicators ledger mobility risk scores followup maps compare plan "
-    "runs dossier widgets scenarios batch cli"
+    "spreadsheets _workbook survey network travel routes isochrones observed demand commuting "
+    "candidates rules coverage certificate indicators ledger mobility risk scores followup "
+    "maps compare plan runs dossier widgets scenarios batch cli"
 ).split()
 DANGEROUS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "yaml", "ruamel"}
 LONGEST = 500

@@ -252,8 +252,8 @@ def _runs(
                 "territory": one.name or one.territory, "scenario": scenario.name,
                 "state": end.state, "why": end.why, "proven": end.proven,
             }  # fmt: skip
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    return frame.rename_axis(index="name")
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="name")
+    return frame.astype({"proven": "boolean"})
 
 
 def _record(runs: pd.DataFrame) -> bytes:
@@ -265,7 +265,7 @@ def _record(runs: pd.DataFrame) -> bytes:
             "scenario": row["scenario"],
             "state": "failed" if row["state"] == "failed" else "done",
             "why": row["why"],
-            "proven": row["proven"],
+            "proven": None if pd.isna(row["proven"]) else bool(row["proven"]),
         }
         for name, row in sorted(runs.iterrows())
     ]

@@ -83,7 +83,7 @@ def batch(
     _say(found)
     if not found.failed.empty:
         raise typer.Exit(EXIT_FAILED)
-    if not found.runs["proven"].all():
+    if not found.runs["proven"].fillna(value=False).all():
         raise typer.Exit(EXIT_NOT_PROVEN)
 
 
