@@ -74,7 +74,7 @@ def is_done(store: Store, run: str, *, digest: str) -> bool:
     files = content.get("files")
     if not isinstance(files, dict) or not files:
         return False
-    return all(_sha256(store.read(f"{run}/{name}")) == sha for name, sha in files.items())
+    return all(_is(store.read(f"{run}/{name}"), sha) for name, sha in files.items())
 
 
 def record(store: Store, run: str) -> dict[str, Any] | None:
@@ -111,8 +111,8 @@ def sealed(files: Mapping[str, bytes], about: Mapping[str, object]) -> dict[str,
     return {**files, RECORD: text.encode()}
 
 
-def _sha256(content: bytes | None) -> str:
-    return "" if content is None else hashlib.sha256(content).hexdigest()
+def _is(content: bytes | None, sha256: object) -> bool:
+    return content is not None and hashlib.sha256(content).hexdigest() == sha256
 
 
 class _Folder:

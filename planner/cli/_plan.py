@@ -59,6 +59,10 @@ def plan(
         list[Path] | None,
         typer.Option(help="Autre scénario TOML, comparé dans le dossier ; jusqu'à trois."),
     ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Lot de plans du même territoire, repris dans l'onglet Comparer."),
+    ] = None,
     owner: Annotated[str, typer.Option(help="Nom de l'EPCI, en tête du dossier.")] = "",
     colour: Annotated[str, typer.Option(help="Couleur de l'EPCI, #rrggbb.")] = "#0b4f6c",
     logo: Annotated[Path | None, typer.Option(help="Logo de l'EPCI, PNG ou JPEG.")] = None,
@@ -83,6 +87,7 @@ def plan(
     from planner._language import speaking
     from planner.compare import check_names
     from planner.plan import check_folder
+    from planner.runs import read as read_runs
 
     brand = dossiers.Brand(
         name=owner,
@@ -95,6 +100,7 @@ def plan(
     asked = scenarios.with_studies(asked, study) if study else asked
     others = [changed(scenarios.read_scenario(path)) for path in compare or []]
     check_names([one.name for one in (asked, *others)])
+    batch = read_runs(runs) if runs else None
     home = territories.read(territory)
     suffix = f"-{slug(asked.name)}" if scenario else ""
     folder = out or Path(f"plan-{slug(home.name)}{suffix}")
@@ -106,7 +112,9 @@ def plan(
             scenarios.run(home, one, cache=cache, progress=report) for one in (asked, *others)
         ]
         report("files", 0, 1)
-        beside = dossiers.files(result, compared=compared, brand=brand) if dossier else {}
+        beside = (
+            dossiers.files(result, compared=compared, runs=batch, brand=brand) if dossier else {}
+        )
         result.save(folder, beside=beside, overwrite=overwrite)
         report("files", 1, 1)
     summary(result, folder)

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.plan import Plan
+    from planner.runs import Runs
 
 FILES = ("dossier.html", "carte-a3.pdf", "communes-a4.pdf", "tableaux.xlsx", "reseau.gpkg")
 """What :func:`files` gives, by name."""
 
 
 def files(
-    plan: "Plan", *, compared: "Sequence[Plan]" = (), brand: Brand | None = None
+    plan: "Plan",
+    *,
+    compared: "Sequence[Plan]" = (),
+    runs: "Runs | None" = None,
+    brand: Brand | None = None,
 ) -> dict[str, bytes]:
     """Return the dossier of a plan, file by file, in the language that is now spoken.
 
@@ -28,6 +33,8 @@ def files(
         The plan.
     compared
         Up to three other plans of the same territory, held against it.
+    runs
+        Plans on disk of a batch on it, see :func:`planner.runs.read`.
     brand
         Whose dossier it is.
 
@@ -40,11 +47,11 @@ def files(
     Raises
     ------
     InputError
-        When the plans cannot be compared.
+        When the plans cannot be compared, or no run is of the same territory.
     """
     brand = brand or Brand()
     contents = (
-        page(plan, compared=compared, brand=brand).encode(),
+        page(plan, compared=compared, runs=runs, brand=brand).encode(),
         map_pdf(plan, brand=brand),
         communes_pdf(plan, brand=brand),
         workbook(plan, brand=brand),

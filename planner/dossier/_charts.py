@@ -63,7 +63,7 @@ def budget(table: pd.DataFrame, *, words: dict[str, str]) -> Fragment:
         What each payer is called.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(7.2, 3.0)
+        figure, axes = canvas(7.2, 3.0)
         bottom = np.zeros(len(table))
         at = np.arange(len(table))
         for payer in [name for name in PAYERS if name in table and table[name].abs().sum() > 0]:
@@ -103,7 +103,7 @@ def bars(
         Of the numbers.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(7.2, 0.5 + 0.42 * len(values))
+        figure, axes = canvas(7.2, 0.5 + 0.42 * len(values))
         at = np.arange(len(values))[::-1]
         shades = ["#1b7f79" if value >= 0 else "#8c510a" for value in values]
         axes.barh(at, list(values), 0.6, color=shades)
@@ -132,7 +132,7 @@ def tornado(table: pd.DataFrame, *, label: str) -> Fragment:
         What a screen reader says of it.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(7.2, 0.5 + 0.36 * len(table))
+        figure, axes = canvas(7.2, 0.5 + 0.36 * len(table))
         at = np.arange(len(table))[::-1]
         low, high = table["low"].to_numpy(float) / 1000, table["high"].to_numpy(float) / 1000
         left, right = np.minimum(low, high), np.maximum(low, high)
@@ -162,7 +162,7 @@ def band(users: Sequence[float], *, low: float, high: float, label: str) -> Frag
         What a screen reader says of it.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(7.2, 1.25)
+        figure, axes = canvas(7.2, 1.25)
         axes.axvspan(low, high, color="#cfe8e5")
         axes.plot([users[0], users[2]], [0, 0], color=INK, linewidth=2)
         axes.plot(users, [0, 0, 0], "o", color=INK, markersize=6)
@@ -198,7 +198,7 @@ def change(table: gpd.GeoDataFrame, *, key: str, label: str) -> Fragment:
     shapes = table.to_crs(table.estimate_utm_crs())
     lean = shapely.coverage_simplify(shapes.geometry.to_numpy(), 120.0)
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(5.2, 4.6)
+        figure, axes = canvas(5.2, 4.6)
         axes.set_axis_off()
         for shape, value in zip(lean, table["change_min"], strict=True):
             colour = "#ffffff" if np.isnan(value) else CHANGE_COLOURS[change_class(value)]
@@ -253,7 +253,14 @@ def svg(figure: Figure, *, key: str, label: str) -> Fragment:
     return Fragment(text.replace("<svg", head, 1).strip())
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure without frame or ticks, to be drawn under :data:`STYLE`.
+
+    Parameters
+    ----------
+    width, height
+        Inches.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()

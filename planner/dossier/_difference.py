@@ -9,18 +9,19 @@ from planner import compare
 from planner._format import headcount, number, percent, signed
 from planner._html import Fragment, join, tag
 from planner._language import say
-from planner.dossier import _charts, _table
+from planner.dossier import _charts, _runs, _table
 from planner.dossier._communes import changed, changed_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.plan import Plan
+    from planner.runs import Runs
 
 _STUDIES = ("pareto", "alternatives", "alternatives-sites")
 
 
-def part(plan: "Plan", compared: "Sequence[Plan]") -> Fragment:
+def part(plan: "Plan", compared: "Sequence[Plan]", runs: "Runs | None" = None) -> Fragment:
     """Return the comparison of a plan with others, and the studies of what else could be done.
 
     Parameters
@@ -29,8 +30,13 @@ def part(plan: "Plan", compared: "Sequence[Plan]") -> Fragment:
         The plan the others are held against.
     compared
         The others.
+    runs
+        Of a batch on the same territory.
     """
-    pieces = [_against(plan, compared)] if compared else [_alone()]
+    pieces = [_against(plan, compared)] if compared else []
+    if runs is not None:
+        pieces.append(_runs.part(runs, plan))
+    pieces = pieces or [_alone()]
     for name in _STUDIES:
         if name in plan.studies:
             study = plan.studies[name]

@@ -13,17 +13,25 @@ from planner._language import current, say
 from planner.compare import check
 from planner.dossier import _communes, _difference, _parts
 from planner.dossier._brand import Brand
+from planner.dossier._runs import of_territory
 from planner.maps import Pieces
 from planner.maps._words import ESTIMATED
 
 if TYPE_CHECKING:
     from planner.plan import Plan
+    from planner.runs import Runs
 
 _LONGEST = 2000
 _DIGEST = 12  # characters of the digest that are shown
 
 
-def page(plan: "Plan", *, compared: "Sequence[Plan]" = (), brand: Brand | None = None) -> str:
+def page(
+    plan: "Plan",
+    *,
+    compared: "Sequence[Plan]" = (),
+    runs: "Runs | None" = None,
+    brand: Brand | None = None,
+) -> str:
     """Return the dossier of a plan as one autonomous HTML page.
 
     Parameters
@@ -32,6 +40,8 @@ def page(plan: "Plan", *, compared: "Sequence[Plan]" = (), brand: Brand | None =
         The plan.
     compared
         Up to three other plans of the same territory.
+    runs
+        Plans on disk of a batch; those of the same territory are held against each other.
     brand
         Whose dossier it is.
 
@@ -43,17 +53,18 @@ def page(plan: "Plan", *, compared: "Sequence[Plan]" = (), brand: Brand | None =
     Raises
     ------
     InputError
-        When the plans cannot be compared.
+        When the plans cannot be compared, or no run is of the same territory.
     """
     if compared:
         check([plan, *compared])
+    mine = None if runs is None else of_territory(runs, plan)
     brand = brand or Brand()
     chart = plan.map_pieces()
     scripts = [*chart.scripts, _asset("dossier.js")]
     parts = [
         ("essentiel", say("L’essentiel"), _parts.summary(plan)),
         ("carte", say("Carte"), _map(chart)),
-        ("comparer", say("Comparer"), _difference.part(plan, compared)),
+        ("comparer", say("Comparer"), _difference.part(plan, compared, mine)),
         ("commune", say("Ma commune"), _communes.part(plan, compared)),
         ("budget", say("Budget"), _parts.money(plan)),
         ("mobilite", say("Mobilité et CO₂"), _parts.trips(plan)),
