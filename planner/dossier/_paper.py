@@ -1,6 +1,7 @@
 """What is printed: the map on one A3 sheet for the wall, and one A4 sheet a commune."""
 
 import io
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
 from planner._format import day, headcount, minutes, number, people, percent
+from planner._html import Fragment
 from planner._language import say
 from planner.dossier import _drawing
 from planner.dossier._brand import Brand
-from planner.dossier._charts import INK, LINE, MUTED, STYLE, drawable
+from planner.dossier._charts import INK, LINE, MUTED, STYLE, drawable, svg
 from planner.dossier._communes import money_words, nearest
 from planner.dossier._stamps import Lines, Stamped
 from planner.maps._words import ESTIMATED, TIERS, status_words
@@ -33,6 +35,8 @@ _PAPER: Any = {**STYLE, "pdf.fonttype": 42}  # TrueType, whose text can be searc
 _WARNING = "#7a3e00"
 _DIGEST, _FOOT_LINES = 12, 4
 _A3_EDGE, _EDGE = 0.02, 0.06  # of a sheet's width, left and right
+_DRAWN = (10.2, 6.4)  # inches, of the drawing inside a page
+_OUTLINE = re.compile(r'(?<= d=")[^"]*')
 _LINES = 12  # sites of one commune that a sheet has room for
 _BESIDE = 1.03  # of the map's width: where its legend starts
 _SITE_COLUMNS = (_EDGE, 0.385, 0.585, -0.865, -(1 - _EDGE))
@@ -73,6 +77,36 @@ def map_pdf(plan: "Plan", *, brand: Brand) -> bytes:
         )  # fmt: skip
         _foot(figure, plan)
         return _written([figure], title=f"{plan.title} : {plan.scenario.name}")
+
+
+def map_svg(plan: "Plan") -> Fragment:
+    """Return the network as a drawing inside a page, which is printed in place of its map.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    with mpl.rc_context(STYLE):
+        drawn = _drawing.base(plan)
+        figure = Figure(figsize=_DRAWN)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.0, 0.0, 0.745, 1.0))
+        _drawing.network(axes, plan, drawn)
+        _drawing.scale_bar(axes, drawn)
+        side = figure.add_axes((0.755, 0.0, 0.245, 1.0))
+        side.set_axis_off()
+        _drawing.legend(
+            side, plan, drawn, loc="upper left", bbox_to_anchor=(0.0, 1.0), fontsize=7.5,
+            alignment="left",
+        )  # fmt: skip
+        drawing = svg(figure, key="plan", label=say("Carte du réseau de sites"))
+    return Fragment(_OUTLINE.sub(_tenths, drawing))
+
+
+def _tenths(outline: re.Match[str]) -> str:
+    """Return the `d` of a path in tenths of a point, finer than paper shows, on one line."""
+    return re.sub(r"(\.\d)\d+", r"\1", re.sub(r"\s+(?=[A-Za-z])|(?<=[A-Za-z])\s+", "", outline[0]))
 
 
 def communes_pdf(plan: "Plan", *, brand: Brand) -> bytes:
