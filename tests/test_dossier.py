@@ -1,11 +1,15 @@
 """The dossier as a commission opens it: in a browser, without a network, with the keyboard."""
 
+import base64
 import hashlib
+import io
 import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pypdf
 import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -211,6 +215,102 @@ def test_on_paper_every_part_and_every_commune_is_printed(shown):
         assert all(one.is_displayed() for one in sheets)
     finally:
         shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+PAPER_PX = round((210 - 26) / 25.4 * 96)  # what the margins leave of an A4
+
+
+@pytest.fixture(scope="module")
+def printed(browser, text, tmp_path_factory):
+    path = tmp_path_factory.mktemp("printed") / "dossier.html"
+    path.write_text(text, encoding="utf-8")
+    browser.open(path)
+    made = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    folded = browser.execute_script("return document.querySelectorAll('details[open]').length")
+    assert folded == 0  # as it was before
+    return pypdf.PdfReader(io.BytesIO(base64.b64decode(made["data"]))).pages
+
+
+def plain(words):
+    """Words as a PDF gives them back, whose ligatures and line ends are not those of the page."""
+    return "".join(unicodedata.normalize("NFKC", words).split())
+
+
+@pytest.mark.browser
+def test_printing_gives_every_part_in_order_and_a_drawing_of_the_map(printed, plans):
+    plan = plans[0]
+    said = [plain(page.extract_text()) for page in printed]
+    titles = [
+        "L’essentiel", "Carte", "Comparer", "Ma commune", "Budget", "Mobilité et CO₂",
+        "Ce qui peut faire échouer", "Hypothèses et sources",
+    ]  # fmt: skip
+    starts = [
+        next(n for n, page in enumerate(said) if plain(title) in page[: 150 if n == 0 else 40])
+        for title in titles
+    ]
+    assert starts == sorted(set(starts))
+    sizes = [tuple(round(float(side) * 25.4 / 72) for side in one.mediabox[2:]) for one in printed]
+    assert {size for n, size in enumerate(sizes) if n != starts[1]} == {(210, 297)}
+    assert sizes[starts[1]] == (297, 210)
+    assert starts[2] == starts[1] + 1
+    drawing = said[starts[1]]
+    for words in ("Sites structurants (", "Habitants à plus de 10 min", "Belleville-en-Beaujolais"):
+        assert plain(words) in drawing
+    assert "Leaflet" not in "".join(said)
+    for n, name in enumerate(plan.communes.sort_values("name", kind="stable")["name"]):
+        assert any(plain(name) in page for page in said[starts[3] : starts[4]]), (n, name)
+    assert min(map(len, said)) > 50  # no blank page
+    unfolded = plain("De « complet » à « aucun »")
+    assert any(unfolded in page and "Aigueperse" in page for page in said[starts[2] : starts[3]])
+
+
+@pytest.mark.browser
+def test_nothing_is_wider_than_the_paper(opened, text):
+    browser = opened(text, width=PAPER_PX, height=1000)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+        wide = """return [...document.querySelectorAll('main .defile, main table, main svg')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth >
+                e.clientWidth + 1 && e.clientWidth).map(e => e.textContent.slice(0, 80))"""
+        assert browser.execute_script(wide) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_without_scripts_the_drawing_stands_for_the_map(text):
+    assert "@media (scripting: none)" in text
+    assert text.count('class="carte-papier"') == 1
+
+
+@pytest.mark.browser
+def test_numbers_of_the_tornado_stand_beside_the_names(shown):
+    tab(shown, "risques")
+    boxes = """return [...document.querySelectorAll('#risques svg:last-of-type text')]
+        .filter(e => e.closest('svg').querySelectorAll('text').length > 20)
+        .map(e => { const b = e.getBoundingClientRect();
+            return [e.textContent, b.left, b.top, b.right, b.bottom]; })"""
+    found = shown.execute_script(boxes)
+    assert len(found) > 20
+    for n, (one, *a) in enumerate(found):
+        for other, *b in found[n + 1 :]:
+            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] + 4 or b[3] <= a[1] + 4
+            assert apart, (one, other)
+
+
+@pytest.mark.browser
+def test_charts_can_be_read_on_a_phone_and_cards_stand_apart(opened, text):
+    browser = opened(text, width=390, height=844)
+    for key in ("budget", "mobilite", "risques"):
+        tab(browser, key)
+        sizes = f"""return [...document.querySelectorAll('#{key} .large svg text')]
+            .map(e => e.getBoundingClientRect().height)"""
+        assert min(browser.execute_script(sizes)) > 8
+    tab(browser, "essentiel")
+    gap = """const cards = document.querySelector('#essentiel .cartes-chiffres');
+        return cards.nextElementSibling.getBoundingClientRect().top
+            - cards.getBoundingClientRect().bottom"""
+    assert browser.execute_script(gap) > 12
 
 
 # Text is never code

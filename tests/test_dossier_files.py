@@ -10,21 +10,27 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 import numpy as np
 import openpyxl
 import pyogrio
 import pypdf
 import pytest
 from instances import shipped
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
 from test_dossier import PIXEL
 from test_maps import PAYLOADS
 
 from planner import Scenario, run, territory
 from planner._format import euros
-from planner._language import speaking
-from planner.dossier import Brand, communes_pdf, geopackage, map_pdf, workbook
+from planner._language import say, speaking
+from planner.dossier import Brand, _paper, _stamps, communes_pdf, geopackage, map_pdf, workbook
+from planner.dossier._charts import drawable
 from planner.dossier._communes import money_words, paid
-from planner.maps._words import COVERAGE_COLOURS, TIERS
+from planner.maps._words import COVERAGE_COLOURS, STATUSES, TIERS, status_words
 from planner.spreadsheets import read_assumptions
 
 FORMULAS = ["=1+1", "+33 4", "-2", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "a\x00b\x0bc"]
@@ -326,6 +332,7 @@ def test_roads_are_on_the_map_where_there_are_any():
 
 def test_the_same_plan_gives_the_same_files(plan):
     assert map_pdf(plan, brand=Brand()) == map_pdf(plan, brand=Brand())
+    assert communes_pdf(plan, brand=Brand()) == communes_pdf(plan, brand=Brand())
     assert workbook(plan, brand=Brand()) == workbook(plan, brand=Brand())
     assert geopackage(plan) == geopackage(plan)
 
@@ -377,3 +384,69 @@ def test_a_percentage_of_a_study_is_not_multiplied_by_a_hundred():
     told = [cell.value for cell in cells if cell.value is not None]
     assert told == pytest.approx(plan.studies["pareto"].rows["part (%)"].tolist())
     assert not any("%" in cell.number_format for cell in cells)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_words_of_a_sheet_stay_in_their_columns(language):
+    (tier_at, status_at, seats_at), wide = _paper._SITE_COLUMNS[1:4], 72 * _paper._A4[0]
+    with speaking(language), mpl.rc_context(_paper._PAPER):
+        statuses = [status_words(kind, one) for one in STATUSES for kind in ("hall", "host")]
+        for words_, room in (
+            ([say(look.one) for look in TIERS.values()], status_at - tier_at),
+            (statuses, abs(seats_at) - 0.025 - status_at),
+        ):
+            for word in words_:
+                text = drawable(word, longest=_paper._STATUS_LONGEST)
+                width = TextPath((0, 0), text, size=_paper._CELL).get_extents().width
+                assert width / wide < room - 0.005, word
+
+
+def placed(content, page):
+    """The texts of a page with where they stand."""
+    found = []
+
+    def told(text, outer, inner, *_):
+        if text.strip():
+            x, y = (
+                outer[at] * inner[4] + outer[2 + at] * inner[5] + outer[4 + at] for at in (0, 1)
+            )
+            found.append((text.strip(), round(x, 2), round(y, 2)))
+
+    pypdf.PdfReader(io.BytesIO(content)).pages[page].extract_text(visitor_text=told)
+    return found
+
+
+def test_a_stamp_writes_on_every_page_what_drawing_would():
+    heights = (0.9, 0.4, 0.55)
+    look = {"fontsize": 12, "color": "#7a3e00", "ha": "right"}
+
+    def made(*, stamps):
+        content = io.BytesIO()
+        with PdfPages(content, metadata={"CreationDate": None}) as pages:
+            figure = Figure(figsize=(4, 4))
+            lines = _stamps.Lines(figure)
+            for at, y in enumerate(heights):
+                box = Rectangle((0, y), 0.1 * at, 0.1, transform=figure.transFigure, color="red")
+                drawn = [figure.add_artist(box)]
+                for x, text in ((0.5, "alike"), (0.9, f"page {at}")):
+                    if stamps:
+                        lines.write(x, y, text, **look)
+                    else:
+                        drawn.append(figure.text(x, y, text, **look))
+                pages.savefig(figure)
+                lines.clear()
+                for one in drawn:
+                    one.remove()
+        return content.getvalue()
+
+    with mpl.rc_context(_paper._PAPER):
+        stamped, plain = made(stamps=True), made(stamps=False)
+        assert stamped == made(stamps=True)
+    for page, y in enumerate(heights):
+        told = placed(stamped, page)
+        assert told == placed(plain, page)
+        assert [(text, at) for text, _, at in told] == [
+            ("alike", round(288 * y, 2)), (f"page {page}", round(288 * y, 2))
+        ]  # fmt: skip
+        operators = pypdf.PdfReader(io.BytesIO(stamped)).pages[page].get_contents().get_data()
+        assert operators.count(b"q\n") + operators.count(b"q ") == operators.count(b"Q\n")

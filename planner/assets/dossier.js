@@ -71,5 +71,14 @@
     }));
     open(sheets[0]);
   }
+
+  /* Paper cannot be unfolded */
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("main details:not([open])")];
+    folded.forEach((one) => { one.open = true; });
+  });
+  window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
+
   show(at(), false);
 })();

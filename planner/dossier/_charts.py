@@ -21,7 +21,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 
 from planner._format import number, signed
-from planner._html import Fragment, safe_text
+from planner._html import Fragment, safe_text, tag
 from planner._language import say
 
 INK, MUTED, LINE = "#16202e", "#556070", "#dde3ea"
@@ -83,7 +83,7 @@ def budget(table: pd.DataFrame, *, words: dict[str, str]) -> Fragment:
         axes.margins(y=0.14)
         axes.legend(frameon=False, ncols=4, loc="upper right", handlelength=1.4)
         label = say("Qui paie quoi, par année, en milliers d’euros hors taxes")
-        return svg(figure, key="budget", label=label)
+        return _wide(svg(figure, key="budget", label=label), label=label)
 
 
 def bars(
@@ -118,7 +118,7 @@ def bars(
         axes.set_yticks(at, [drawable(text) for text in labels])
         axes.set_xticks([])
         axes.margins(x=0.22)
-        return svg(figure, key=key, label=label)
+        return _wide(svg(figure, key=key, label=label), label=label)
 
 
 def tornado(table: pd.DataFrame, *, label: str) -> Fragment:
@@ -145,8 +145,9 @@ def tornado(table: pd.DataFrame, *, label: str) -> Fragment:
                 )  # fmt: skip
         axes.set_yticks(at, [drawable(text, longest=62) for text in table["label"]], fontsize=8)
         axes.set_xticks([])
+        axes.use_sticky_edges = False  # the widest bar has its number beside it too
         axes.margins(x=0.2)
-        return svg(figure, key="tornado", label=label)
+        return _wide(svg(figure, key="tornado", label=label), label=label)
 
 
 def band(users: Sequence[float], *, low: float, high: float, label: str) -> Fragment:
@@ -182,7 +183,7 @@ def band(users: Sequence[float], *, low: float, high: float, label: str) -> Frag
         axes.set_xlim(0, max(*users, high) * 1.08)
         axes.set_yticks([])
         axes.set_xticks([])
-        return svg(figure, key="bande", label=label)
+        return _wide(svg(figure, key="bande", label=label), label=label)
 
 
 def change(table: gpd.GeoDataFrame, *, key: str, label: str) -> Fragment:
@@ -225,6 +226,12 @@ def change_class(value: float) -> int:
     [0, 1, 2, 3, 4]
     """
     return int(np.searchsorted(CHANGE_BOUNDS, value, side="left" if value < 0 else "right"))
+
+
+def _wide(chart: Fragment, *, label: str) -> Fragment:
+    """Return a chart in a frame that scrolls by keyboard where a screen is too narrow."""
+    frame = {"tabindex": "0", "role": "region", "aria_label": label}
+    return tag("div", chart, class_="defile large", **frame)
 
 
 def svg(figure: Figure, *, key: str, label: str) -> Fragment:

@@ -8,11 +8,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from planner._format import day
-from planner._html import Fragment, check_autonomous, safe_text, script_source, tag
+from planner._html import Fragment, check_autonomous, join, safe_text, script_source, tag
 from planner._language import current, say
 from planner.compare import check
 from planner.dossier import _communes, _difference, _parts
 from planner.dossier._brand import Brand
+from planner.dossier._paper import map_svg
 from planner.dossier._runs import of_territory
 from planner.maps import Pieces
 from planner.maps._words import ESTIMATED
@@ -63,7 +64,7 @@ def page(
     scripts = [*chart.scripts, _asset("dossier.js")]
     parts = [
         ("essentiel", say("L’essentiel"), _parts.summary(plan)),
-        ("carte", say("Carte"), _map(chart)),
+        ("carte", say("Carte"), _map(plan, chart)),
         ("comparer", say("Comparer"), _difference.part(plan, compared, mine)),
         ("commune", say("Ma commune"), _communes.part(plan, compared)),
         ("budget", say("Budget"), _parts.money(plan)),
@@ -117,10 +118,12 @@ def _badges(plan: "Plan") -> list[Fragment]:
     return badges
 
 
-def _map(chart: Pieces) -> Fragment:
+def _map(plan: "Plan", chart: Pieces) -> Fragment:
+    """Return the map with its legend and tables, and the drawing that is printed in their place."""
     title = tag("h3", say("Légende"), id="titre-legende")
     side = tag("aside", chart.search, chart.years, title, chart.legend, *chart.tables)
-    return tag("div", tag("div", chart.element, class_="cadre"), side, class_="carte-dossier")
+    live = tag("div", tag("div", chart.element, class_="cadre"), side, class_="carte-dossier")
+    return join([live, tag("div", map_svg(plan), class_="carte-papier")])
 
 
 def _policy(chart: Pieces, scripts: Sequence[str]) -> str:

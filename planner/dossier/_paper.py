@@ -1,6 +1,7 @@
 """What is printed: the map on one A3 sheet for the wall, and one A4 sheet a commune."""
 
 import io
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
 from planner._format import day, headcount, minutes, number, people, percent
+from planner._html import Fragment
 from planner._language import say
 from planner.dossier import _drawing
 from planner.dossier._brand import Brand
-from planner.dossier._charts import INK, LINE, MUTED, STYLE, drawable
+from planner.dossier._charts import INK, LINE, MUTED, STYLE, drawable, svg
 from planner.dossier._communes import money_words, nearest
+from planner.dossier._stamps import Lines, Stamped
 from planner.maps._words import ESTIMATED, TIERS, status_words
 
 if TYPE_CHECKING:
@@ -32,7 +35,13 @@ _PAPER: Any = {**STYLE, "pdf.fonttype": 42}  # TrueType, whose text can be searc
 _WARNING = "#7a3e00"
 _DIGEST, _FOOT_LINES = 12, 4
 _A3_EDGE, _EDGE = 0.02, 0.06  # of a sheet's width, left and right
+_DRAWN = (10.2, 6.4)  # inches, of the drawing inside a page
+_OUTLINE = re.compile(r'(?<= d=")[^"]*')
 _LINES = 12  # sites of one commune that a sheet has room for
+_BESIDE = 1.03  # of the map's width: where its legend starts
+_SITE_COLUMNS = (_EDGE, 0.385, 0.585, -0.865, -(1 - _EDGE))
+_SITE_LONGEST, _STATUS_LONGEST = 34, 28  # characters that the columns have room for
+_CELL = 9.5  # points
 
 
 def map_pdf(plan: "Plan", *, brand: Brand) -> bytes:
@@ -68,6 +77,36 @@ def map_pdf(plan: "Plan", *, brand: Brand) -> bytes:
         )  # fmt: skip
         _foot(figure, plan)
         return _written([figure], title=f"{plan.title} : {plan.scenario.name}")
+
+
+def map_svg(plan: "Plan") -> Fragment:
+    """Return the network as a drawing inside a page, which is printed in place of its map.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    with mpl.rc_context(STYLE):
+        drawn = _drawing.base(plan)
+        figure = Figure(figsize=_DRAWN)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.0, 0.0, 0.745, 1.0))
+        _drawing.network(axes, plan, drawn)
+        _drawing.scale_bar(axes, drawn)
+        side = figure.add_axes((0.755, 0.0, 0.245, 1.0))
+        side.set_axis_off()
+        _drawing.legend(
+            side, plan, drawn, loc="upper left", bbox_to_anchor=(0.0, 1.0), fontsize=7.5,
+            alignment="left",
+        )  # fmt: skip
+        drawing = svg(figure, key="plan", label=say("Carte du réseau de sites"))
+    return Fragment(_OUTLINE.sub(_tenths, drawing))
+
+
+def _tenths(outline: re.Match[str]) -> str:
+    """Return the `d` of a path in tenths of a point, finer than paper shows, on one line."""
+    return re.sub(r"(\.\d)\d+", r"\1", re.sub(r"\s+(?=[A-Za-z])|(?<=[A-Za-z])\s+", "", outline[0]))
 
 
 def communes_pdf(plan: "Plan", *, brand: Brand) -> bytes:
@@ -158,14 +197,18 @@ def _sheets(plan: "Plan", brand: Brand) -> "Iterator[Figure]":
     FigureCanvasAgg(figure)
     _banner(figure, plan, brand, width=_A4[0])
     _foot(figure, plan, left=_EDGE, size=6.5, wide=150)
+    for text in list(figure.texts):
+        figure.add_artist(Stamped(text, lambda: (0.0, 0.0), zorder=text.zorder))
     axes = figure.add_axes((0, 0, 1, 1))
     outline = _drawing.locator(axes, plan, drawn)
     _drawing.legend(
-        axes, plan, drawn, zones=False, loc="upper left", bbox_to_anchor=(1.03, 1.0), fontsize=8,
+        axes, plan, drawn, zones=False, loc="upper left", bbox_to_anchor=(_BESIDE, 1.0), fontsize=8,
         alignment="left",
     )  # fmt: skip
+    _stamp_the_map(axes)
+    lines = Lines(figure)
     for code, row in plan.communes.sort_values("name", kind="stable").iterrows():
-        page = _Page(figure, top=0.885)
+        page = _Page(figure, lines, top=0.885)
         page.line(drawable(str(row["name"]), longest=48), size=22, bold=True, after=0.006)
         page.line(people(row["population"]), colour=MUTED, after=0.012)
         if plan.estimated:
@@ -183,16 +226,31 @@ def _sheets(plan: "Plan", brand: Brand) -> "Iterator[Figure]":
         page.clear()
 
 
+def _stamp_the_map(axes: Any) -> None:  # noqa: ANN401 - axes of matplotlib
+    """Lay out once what the map shows on every sheet: communes and sites of a size, the legend."""
+
+    def corner(x: float) -> tuple[float, float]:
+        return tuple(axes.transAxes.transform((x, 1.0)))
+
+    def sized() -> tuple[float, ...]:
+        return *corner(0.0), round(axes.bbox.width, 3), round(axes.bbox.height, 3)
+
+    for drawn in list(axes.collections):
+        axes.add_artist(Stamped(drawn, sized, zorder=drawn.zorder))
+    axes.add_artist(Stamped(axes.get_legend(), lambda: corner(_BESIDE), zorder=5))
+
+
 class _Page:
     """A sheet that is filled from above, and can be cleared of what was written on it."""
 
-    def __init__(self, figure: Figure, *, top: float) -> None:
-        self.figure, self.y = figure, top
-        self._written: list[Artist] = []
+    def __init__(self, figure: Figure, lines: Lines, *, top: float) -> None:
+        self.figure, self.lines, self.y = figure, lines, top
+        self._drawn: list[Artist] = []
 
     def clear(self) -> None:
         """Take away what was written."""
-        for one in self._written:
+        self.lines.clear()
+        for one in self._drawn:
             one.remove()
 
     def line(
@@ -214,7 +272,7 @@ class _Page:
         self.y -= 0.0135
         for x, text in cells:
             self._write(
-                abs(x), text, fontsize=8.5 if head else 9.5, color=MUTED if head else INK,
+                abs(x), text, fontsize=8.5 if head else _CELL, color=MUTED if head else INK,
                 ha="right" if x < 0 else "left",
             )  # fmt: skip
         self.y -= 0.005
@@ -228,14 +286,14 @@ class _Page:
         self.y -= 0.020
 
     def _write(self, x: float, text: str, **look: Any) -> None:  # noqa: ANN401 - of matplotlib
-        self._written.append(self.figure.text(x, self.y, text, va="baseline", **look))
+        self.lines.write(x, self.y, text, **look)
 
     def _draw(
         self, corner: tuple[float, float], width: float, height: float, *, colour: str
     ) -> None:
         place = self.figure.transFigure
         box = Rectangle(corner, width, height, transform=place, facecolor=colour, linewidth=0)
-        self._written.append(self.figure.add_artist(box))
+        self._drawn.append(self.figure.add_artist(box))
 
 
 def _coverage(page: _Page, plan: "Plan", row: "pd.Series", *, colour: str) -> None:
@@ -262,13 +320,13 @@ def _sites(page: _Page, plan: "Plan", code: str) -> None:
     if sites.empty:
         page.line(say("Aucun site du réseau n’est dans cette commune."))
         return
-    columns = (_EDGE, 0.41, 0.575, -0.865, -(1 - _EDGE))
+    columns = _SITE_COLUMNS
     head = (say("Site"), say("Niveau"), say("Statut"), say("Places"), say("Usagers"))
     page.row(tuple(zip(columns, head, strict=True)), head=True)
     for site in list(sites.itertuples())[:_LINES]:
         cells = (
-            drawable(str(site.name), longest=36), say(TIERS[str(site.tier)].one),
-            drawable(status_words(str(site.kind), str(site.status)), longest=30),
+            drawable(str(site.name), longest=_SITE_LONGEST), say(TIERS[str(site.tier)].one),
+            drawable(status_words(str(site.kind), str(site.status)), longest=_STATUS_LONGEST),
             number(float(site.seats)),
             number(float(site.users), decimals=1),
         )  # fmt: skip
