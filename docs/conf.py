@@ -53,7 +53,11 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!planner\.).*"), (r"py:.*", r"planner\.(.
 # These are loaded when first asked for, and autodoc does not ask.
 vars(network).update({name: getattr(network, name) for name in network.__all__})
 
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "exclude-members": "model_config",
+}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -84,29 +88,34 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "tutorial": [], "needs": []}
 
 
-def _mathml(node: Element, *, block: bool) -> str:
-    code = re.sub(r"\\[Bb]ig[lr]?(?![a-z])", "", node.astext())  # MathML stretches by itself
+_WIDEST = 110  # characters of LaTeX that one line of a page holds
+
+
+def _mathml(code: str, *, block: bool) -> str:
+    code = re.sub(r"\\[Bb]igl(?![a-z])", r"\\left", code)
+    code = re.sub(r"\\[Bb]igr(?![a-z])", r"\\right", code)
+    code = re.sub(r"\\[Bb]ig(?![a-z])", "", code)
     code = re.sub(r"\\dots(?![a-z])", r"\\ldots", code)
-    return latex2mathml.tex2mathml(
-        rf"\begin{{aligned}}{code}\end{{aligned}}" if block and _has_rows(code) else code,
-        as_block=block,
-    )
+    if block and len(code) > _WIDEST and not _ROW.search(code):
+        code = re.sub(r"\\q?quad(?![a-z])", r"\\\\ &", f"& {code}")
+    if block and _ROW.search(code):
+        code = rf"\begin{{aligned}}{code}\end{{aligned}}"
+    return latex2mathml.tex2mathml(code, as_block=block)
 
 
-def _has_rows(code: str) -> bool:
-    return "&" in code or r"\\" in code
+_ROW = re.compile(r"&|\\\\")
 
 
 def _inline_math(page: HTML5Translator, node: Element) -> None:
-    page.body.append(_mathml(node, block=False))
+    page.body.append(_mathml(node.astext(), block=False))
     raise nodes.SkipNode
 
 
 def _block_math(page: HTML5Translator, node: Element) -> None:
-    page.body.append(f'<div class="math">{_mathml(node, block=True)}</div>')
+    page.body.append(f'<div class="math">{_mathml(node.astext(), block=True)}</div>')
     raise nodes.SkipNode
 
 
@@ -179,8 +188,13 @@ class Assumptions(Directive):
 
     def run(self) -> list[Node]:
         """Return them as a table."""
-        shown = assumptions.table().reset_index()
-        return [_table(list(shown.columns), shown.astype(str).to_numpy().tolist())]
+        heading = ["key", "what (French)", "default", "range", "unit", "source", "status"]
+        rows = [
+            [row.key, row.label, f"{row.value:g}", f"{row.low:g} to {row.high:g}", row.unit,
+             f"{row.source} ({row.year})", row.status]
+            for row in assumptions.DEFAULTS.values()
+        ]  # fmt: skip
+        return [_table(heading, rows)]
 
 
 def _rubrics(  # noqa: PLR0917 - what Sphinx calls it with
@@ -193,6 +207,14 @@ def _rubrics(  # noqa: PLR0917 - what Sphinx calls it with
             r"^(\w[\w ]*)\n-{3,}$", r".. rubric:: \1\n", "\n".join(lines), flags=re.MULTILINE
         )
         lines[:] = text.split("\n")
+
+
+def _keys_by_name(  # noqa: PLR0917 - what Sphinx calls it with
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show a scenario without the types and limits of its ninety keys: they have a page."""
+    del app, what, name, options, signature
+    return ("(**keys)", returns) if obj is Scenario else None
 
 
 def _elsewhere(
@@ -238,5 +260,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("planner-profiles", Profiles)
     app.add_directive("planner-assumptions", Assumptions)
     app.connect("autodoc-process-docstring", _rubrics, priority=100)
+    app.connect("autodoc-process-signature", _keys_by_name)
     app.connect("missing-reference", _elsewhere)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
