@@ -48,6 +48,7 @@ suppress_warnings: list[str] = []
 
 # Names of the planner must resolve; those of other packages have no pages here to point to.
 nitpicky = True
+default_role = "code"
 nitpick_ignore_regex = [(r"py:.*", r"(?!planner\.).*"), (r"py:.*", r"planner\.(.*\.)?_.*")]
 
 # These are loaded when first asked for, and autodoc does not ask.
@@ -212,7 +213,7 @@ def _rubrics(  # noqa: PLR0917 - what Sphinx calls it with
 def _keys_by_name(  # noqa: PLR0917 - what Sphinx calls it with
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """Show a scenario without the types and limits of its ninety keys: they have a page."""
+    """Show a scenario without the types and limits of all its keys: they have a page."""
     del app, what, name, options, signature
     return ("(**keys)", returns) if obj is Scenario else None
 
