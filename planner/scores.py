@@ -41,7 +41,10 @@ COMMUNITY: Mapping[str, frozenset[str]] = MappingProxyType(
         "shops": SHOPS,
     }
 )
-"""Kinds of establishments and premises that make each part of a community."""
+"""Kinds of establishments and premises that make each part of a community.
+
+:meta hide-value:
+"""
 
 ROOM = ("public", "state", "area", "year")
 """Parts of the score of a room."""

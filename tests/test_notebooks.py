@@ -32,4 +32,6 @@ def test_R4_notebook_runs_without_a_network(path, tmp_path):
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )
     client.execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in shown), "no picture"
     assert (tmp_path / "plan-notebook" / "carte.html").stat().st_size > 100_000

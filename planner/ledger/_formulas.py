@@ -9,18 +9,18 @@ the other presences by the half-day. At most an occupancy :math:`o` of the seats
     R = \min\left(u, \frac{5 \, q \, o}{d}\right) w \left[ (1 - \mu) \, d \,
     \left((1 - \eta) p_{day} + \eta \, p_{half}\right) + \mu \tfrac{12}{52} p_{month} \right]
 
-============  =====================================  ==========================================
-account       structuring, corpoworking              mini
-============  =====================================  ==========================================
-fit-out       area × fit-out (see below)             0
-equipment     seats × furniture and IT               seats × equipment + equipment of the place
-animation     FTE × pay of one                       0
-paid users    hours × weeks × pay of an hour         0
-fluids        area × fluids                          0
-fees to hosts 0                                      12 × fee + share of the revenue
-rent          area × rent, where rented              the same
-coordination  FTE × pay of one, for the network
-============  =====================================  ==========================================
+=============  =====================================  =========================================
+account        structuring, corpoworking              mini
+=============  =====================================  =========================================
+fit-out        area × fit-out (see below)             0
+equipment      seats × furniture and IT               seats × equipment + equipment of the place
+animation      FTE × pay of one                       0
+paid users     hours × weeks × pay of an hour         0
+fluids         area × fluids                          0
+fees to hosts  0                                      12 × fee + share of the revenue
+rent           area × rent, where rented              the same
+coordination   FTE × pay of one, for the network
+=============  =====================================  =========================================
 
 Fit-out is light in a structuring site and medium in a corpoworking site, unless the state of the
 room is known; where its area is, no more is fitted out.
