@@ -122,12 +122,12 @@ def test_O1_odd_characters_and_endless_names(opened):
     names = [
         "nul\0 bell\a\x85",
         "tab\tline\r\nend",
-        "half \ud83d",
+        "whole",
         "\u202egnp.exe",
         "x" * 5000,
         "👩‍🌾 ok",
     ]
-    shown = ["nul bell", "tab line  end", "half \ufffd", "gnp.exe", "x" * 299 + "…", "👩‍🌾 ok"]
+    shown = ["nul bell", "tab line  end", "whole", "gnp.exe", "x" * 299 + "…", "👩‍🌾 ok"]
     made = scene()
     made["sites"]["name"] = names
     made["communes"]["name"] = names
@@ -140,6 +140,10 @@ def test_O1_odd_characters_and_endless_names(opened):
     assert sorted(found) == sorted(shown)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
     assert browser.complaints() == []
+
+
+def test_O1_half_a_character_is_shown_as_none():
+    assert safe_text("half \ud83d") == "half \ufffd"
 
 
 def test_O1_columns_not_shown_stay_out():

@@ -1,9 +1,11 @@
 """What a run takes in memory, before it is begun; and what this machine has left.
 
-The estimate is ``base + a × road file + b × demand points + c × pairs``, where a pair is a demand
-point and a candidate site that the crow would join within the longest minutes looked at, at the
-fastest speed known of it. The factors were fitted to peaks measured on territories from 1,000 to
-120,000 demand points and rounded up: `tests/benchmarks/memory.py` measures them again.
+The estimate is ``base + a × road file + b × km² + c × demand points + d × pairs``: km² are those
+of the box around the communes, as isochrones are drawn on a grid over it; a pair is a demand point
+and a candidate site that the crow would join within the longest minutes looked at, at the fastest
+speed known of it. The factors are the peaks of processes from 4 communes × 8 sites to 400 communes
+× 1,700 sites and 147,000 demand points, rounded up so that every estimate is above its peak, by
+6 to 33 %: `tests/benchmarks/memory.py` measures them again.
 """
 
 import contextlib
@@ -22,9 +24,10 @@ from planner.territory import Territory
 
 GIB = 1 << 30
 _BASE = 500 << 20
-_PER_ROAD_BYTE = 150.0
-_PER_POINT = 12_000.0
-_PER_PAIR = 90.0
+_PER_ROAD_BYTE = 20.0
+_PER_KM2 = 157_000.0
+_PER_POINT = 3_000.0
+_PER_PAIR = 50.0
 _SPARED = 0.9  # share of what is free that runs may take
 
 
@@ -40,12 +43,15 @@ class Size:
         Of the two, within reach of each other.
     road_bytes
         Of the file of roads.
+    km2
+        Of the box around the communes.
     """
 
     points: int
     sites: int
     pairs: int
     road_bytes: int
+    km2: float
 
     @property
     def bytes(self) -> int:
@@ -53,6 +59,7 @@ class Size:
         return int(
             _BASE
             + _PER_ROAD_BYTE * self.road_bytes
+            + _PER_KM2 * self.km2
             + _PER_POINT * self.points
             + _PER_PAIR * self.pairs
         )
@@ -84,7 +91,14 @@ def size(territory: Territory, scenario: Scenario) -> Size:
         tree = KDTree(next(ends))
         pairs = int(tree.query_ball_point(next(ends), reach_m, return_length=True).sum())
     path = territory.roads_path
-    return Size(len(people), len(sites), pairs, 0 if path is None else path.stat().st_size)
+    west, south, east, north = territory.communes.total_bounds / 1000
+    return Size(
+        points=len(people),
+        sites=len(sites),
+        pairs=pairs,
+        road_bytes=0 if path is None else path.stat().st_size,
+        km2=float((east - west) * (north - south)),
+    )
 
 
 def available() -> int:

@@ -30,6 +30,8 @@ MAX_REPAIR = 0.01
 """Share of its area by which mending a contour may change it; beyond, it is refused."""
 
 MAX_BYTES = 200_000_000
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
 """Largest answer read, in bytes: the contours of an EPCI are a few megabytes."""
 
 CENTRES_URL = f"{SERVER}/communes?fields=code,centre&format=json"
@@ -246,11 +248,16 @@ def _json(path: Path) -> Any:  # noqa: ANN401 - whatever a JSON file holds
     if size > MAX_BYTES:
         raise InputError(f"{path}: {size:,} bytes, above the {MAX_BYTES:,} read.")
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text)
+        if _HALF.search(text):  # \ud83d alone: no table of text can hold it
+            whole = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+            content = json.loads(whole)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: cut, or not JSON ({' '.join(str(error).split())[:80]}). Download it again."
         ) from error
+    return content
 
 
 def _items(path: Path) -> list[Mapping[str, Any]]:

@@ -51,7 +51,7 @@ plan = run(home, scenario)
 plan.files()
 print(json.dumps({
     "points": found.points, "sites": found.sites, "pairs": found.pairs,
-    "road_bytes": found.road_bytes, "estimate": found.bytes,
+    "road_bytes": found.road_bytes, "km2": found.km2, "estimate": found.bytes,
     "peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     "seconds": time.perf_counter() - began, "proven": plan.proven,
 }))
@@ -67,13 +67,13 @@ def report(cases: tuple[tuple[int, int, int], ...] = CASES) -> None:
         rows.append(
             (
                 f"{case[0]}", f"{told['points']:,}", f"{told['sites']:,}", f"{told['pairs']:,}",
-                f"{told['road_bytes']:,}", figure(told["peak"] / 2**20, 4),
+                f"{told['road_bytes']:,}", f"{told['km2']:,.0f}", figure(told["peak"] / 2**20, 4),
                 figure(told["estimate"] / 2**20, 4), figure(told["estimate"] / told["peak"]),
                 figure(told["seconds"]), "yes" if told["proven"] else "no",
             )
         )  # fmt: skip
         print(json.dumps(told), file=sys.stderr)
-    head = ("communes", "points", "sites", "pairs", "road bytes", "peak MiB", "estimate MiB")
+    head = ("communes", "points", "sites", "pairs", "road bytes", "km²", "peak MiB", "estimate MiB")
     print_table(
         "Peak memory of a run, and its estimate",
         (*head, "estimate / peak", "seconds", "proven"),
