@@ -246,7 +246,7 @@ def test_many_scenarios_are_counted_then_explained_each(tmp_path):
         f"tous : {mesh} : 12 min, au lieu de 10 (sourcé ; de 8 à 15)",
         "« A » : rien d’autre",
         f"« B · years 5 » : {gate} ; {rebound}{sourced}",
-        f"« B · years 6 » : years : 6, au lieu de 5 ; {gate} ; {rebound}{sourced}",
+        f"« B · years 6 » : {gate} ; years : 6, au lieu de 5 ; {rebound}{sourced}",
     )
     file.write_text("sweep.mesh_min = [10, 12]\n", encoding="utf-8")
     first = scenarios.check("saone-beaujolais", file).scenario

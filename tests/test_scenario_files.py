@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner import territory
@@ -109,6 +109,7 @@ def test_a_territory_gives_its_name_and_some_of_its_premises(read, home):
     assert all(len(line) <= 100 for line in text.splitlines() if line.startswith("# "))
 
 
+@settings(derandomize=True, deadline=None, database=None, max_examples=20)
 @given(title=st.text(min_size=1, max_size=300))
 def test_I12_no_name_of_a_territory_can_write_a_key(title, home):
     premises = home.premises.assign(name=title)
@@ -226,6 +227,7 @@ SCALARS = st.one_of(
 )
 
 
+@settings(derandomize=True, deadline=None, database=None, max_examples=500)
 @given(
     st.sampled_from(sorted(set(Scenario.model_fields) - TABLES - {"decay_steps"})),
     st.one_of(SCALARS, st.lists(SCALARS, max_size=7)),
