@@ -229,6 +229,49 @@ def test_a_scenario_is_explained_beside_its_defaults(tmp_path):
     )
 
 
+def test_many_scenarios_are_counted_then_explained_each(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text(
+        'mesh_min = 12\n[[scenario]]\nname = "A"\n[[scenario]]\nname = "B"\npremises_gate = false\n'
+        "sweep.years = [5, 6]\n[scenario.assumptions]\nrebound = 0.5\n",
+        encoding="utf-8",
+    )
+    found = scenarios.check("saone-beaujolais", file)
+    assert found.sound
+    mesh = "Maillage : minutes jusqu’à un site (mesh_min)"
+    rebound = "Effet rebond sur les km évités (rebound) : 0,5 part des km évités, au lieu de 0,31 "
+    gate, sourced = "premises_gate : non, au lieu de oui", "(sourcé ; de 0 à 0,5)"
+    assert found.scenario == (
+        "3 scénarios",
+        f"tous : {mesh} : 12 min, au lieu de 10 (sourcé ; de 8 à 15)",
+        "« A » : rien d’autre",
+        f"« B · years 5 » : {gate} ; {rebound}{sourced}",
+        f"« B · years 6 » : {gate} ; years : 6, au lieu de 5 ; {rebound}{sourced}",
+    )
+    file.write_text("sweep.mesh_min = [10, 12]\n", encoding="utf-8")
+    first = scenarios.check("saone-beaujolais", file).scenario
+    assert first[:2] == ("2 scénarios", "« s · mesh_min 10 » : les valeurs par défaut")
+
+
+def test_faults_and_doubts_of_many_scenarios_are_said_once(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text(
+        'forced = ["nulle-part"]\nsweep.mesh_min = [10, 12]\nsweep.bourg_min_population = [0, 9]\n',
+        encoding="utf-8",
+    )
+    found = scenarios.check("saone-beaujolais", file)
+    assert len(found.faults) == 1
+    assert "unknown premises nulle-part" in found.faults[0]
+    file.write_text("[sweep]\nmax_snap_m = [1, 1000]\nmini_sites_max = [4, 5]\n", encoding="utf-8")
+    far = [
+        one for one in texts(scenarios.check("liechtenstein", file), "doubtful") if "m d’une" in one
+    ]
+    assert len([text for text in far if "à plus de 1 m" in text]) == 2
+    file.write_text("[sweep]\nmesh_mn = [1, 1000]\n", encoding="utf-8")
+    (fault,) = scenarios.check("liechtenstein", file).faults
+    assert "sweep: unknown key mesh_mn; did you mean mesh_min?" in fault
+
+
 def test_faults_of_a_scenario_stand_beside_those_of_the_territory(small, tmp_path):
     (small / "inputs" / "premises.csv").unlink()
     file = tmp_path / "s.toml"
@@ -279,6 +322,13 @@ def test_the_command_explains_a_scenario_and_prints_markup_as_text(monkeypatch, 
     code, said, _ = call(monkeypatch, capsys, "saone-beaujolais", "--scenario", file)
     assert code == 0
     assert "(mesh_min) : 8,5 min, au lieu de 10" in said
+    file.write_text(
+        "[sweep]\nmini_sites_max = { from = 1, to = 300, step = 1 }\n", encoding="utf-8"
+    )
+    code, said, _ = call(monkeypatch, capsys, "saone-beaujolais", "--scenario", file)
+    assert code == 0
+    for part in ("- 300 scénarios", "« s · mini_sites_max 2 » : Mini-coworks", "… et 101 autres."):
+        assert part in said
     file.write_text('"[red]" = 1\n', encoding="utf-8")
     code, said, _ = call(monkeypatch, capsys, "saone-beaujolais", "--scenario", file)
     assert code == 1

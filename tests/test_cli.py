@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -317,7 +318,8 @@ def test_S3_a_lying_solver_writes_nothing(refused, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words", ["fly", "plan --nothing", "plan a b", "plan --scenario", "build", "--x"]
+    "words",
+    ["fly", "plan --nothing", "plan a b", "plan --scenario", "build", "--x", "scenario new"],
 )
 def test_usage_errors_end_with_two(call, words, tmp_path):
     code, out, complaint = call(*words.split())
@@ -327,7 +329,7 @@ def test_usage_errors_end_with_two(call, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [["--help"], ["plan", "--help"], ["build", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["plan", "--help"], ["scenario", "new", "--help"]])
 def test_help(call, words):
     code, out, complaint = call(*words)
     assert (code, complaint) == (0, "")
@@ -406,6 +408,49 @@ def test_ctrl_c_stops_a_run_that_is_under_way(tmp_path):
     assert said == ""
     assert "Traceback" not in complaint
     assert list(tmp_path.iterdir()) == []
+
+
+# Scenario files
+
+
+def test_a_new_scenario_reads_as_the_defaults_and_never_takes_the_place_of_another(
+    call, refused, tmp_path
+):
+    path = tmp_path / "essais" / "base.toml"
+    code, said, complaint = call("scenario", "new", path)
+    assert (code, complaint) == (0, "")
+    assert said == f"Écrit : {path}\n"
+    assert scenarios.read_scenarios(path) == (scenarios.Scenario(name="base"),)
+    path.write_text("mine", encoding="utf-8")
+    refused("scenario", "new", path, said=["exists already", "--overwrite"])
+    assert path.read_text("utf-8") == "mine"
+    words = ("scenario", "new", path, "--territory", "saone-beaujolais", "--overwrite")
+    assert call(*words)[0] == 0
+    assert scenarios.read_scenario(path).name == "Saône-Beaujolais"
+    assert [entry.name for entry in path.parent.iterdir()] == ["base.toml"]
+    refused("scenario", "new", "b.toml", "--territory", "saone", said=["saone-beaujolais"])
+    refused("scenario", "new", path.parent, said=["exists already"])
+    refused("scenario", "new", path.parent, "--overwrite", lines=None)
+
+
+def test_the_schema_goes_to_the_screen_or_to_a_file(call, refused, tmp_path):
+    code, said, complaint = call("scenario", "schema")
+    assert (code, complaint) == (0, "")
+    assert said == scenarios.schema_text()
+    assert call("scenario", "schema", "s.json")[0] == 0
+    assert (tmp_path / "s.json").read_bytes() == said.encode("utf-8")
+    refused("scenario", "schema", "s.json", said=["s.json exists already"])
+    assert call("scenario", "schema", "s.json", "--overwrite")[0] == 0
+
+
+def test_the_schema_is_utf_8_on_any_terminal(tmp_path):
+    done = subprocess.run(
+        [*PLANNER, "scenario", "schema"],
+        cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.decode("utf-8"))["title"] == "Scénario de planner"
 
 
 # Follow-up

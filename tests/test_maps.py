@@ -668,7 +668,7 @@ def test_assets_are_those_of_the_manifest():
     ours = {
         "LICENSES.md", "manifest.toml", "carte.html", "carte.css", "page.css", "carte.js",
         "assumptions.csv", "en.po", "dossier.html", "dossier.css", "dossier.js",
-        "observed-places.csv",
+        "observed-places.csv", "scenario-keys.csv",
     }  # fmt: skip
     assert {file.name for file in folder.iterdir()} == {*taken, *ours}
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command line: `planner plan`, `batch`, `compare`, `fetch`, `build`, `check`, `follow`."""
+"""The command line: `planner plan`, `batch`, `compare`, `follow`, `scenario` and those of data."""
 
 import sys
 
@@ -9,6 +9,7 @@ from planner.cli._batch import batch, compare
 from planner.cli._check import check
 from planner.cli._console import EXIT_INTERRUPTED, refuse
 from planner.cli._plan import follow, plan
+from planner.cli._scenario import scenario
 from planner.cli._territory import build, fetch
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ def _root() -> None:
 
 for _command in (plan, batch, compare, follow, build, fetch, check):
     app.command()(_command)
+app.add_typer(scenario, name="scenario")
 
 
 def main() -> None:

@@ -15,13 +15,15 @@ _KINDS = {
     "doubtful": ("à vérifier", "yellow"),
 }
 
+_SHOWN = 200  # lines that explain scenarios
+
 
 def check(
     territory: Annotated[
         str, typer.Argument(help="Nom d'un territoire livré, ou dossier d'un territoire.")
     ],
     scenario: Annotated[
-        Path | None, typer.Option(help="Fichier TOML à expliquer et à vérifier avec lui.")
+        Path | None, typer.Option(help="Fichier TOML, d'un ou plusieurs scénarios, à vérifier.")
     ] = None,
 ) -> None:
     """Dit tout ce qui empêche de planifier, puis ce qui est estimé ou manque."""
@@ -41,8 +43,10 @@ def check(
     if scenario and not found.faults:
         same = "Scénario : les valeurs par défaut."
         screen.print("Scénario, au lieu des valeurs par défaut :" if found.scenario else same)
-    for line in found.scenario:
+    for line in found.scenario[:_SHOWN]:
         screen.print(f"- {plain(line)}", soft_wrap=True)
+    if len(found.scenario) > _SHOWN:
+        screen.print(f"… et {len(found.scenario) - _SHOWN} autres.")
     for fault in found.faults:
         screen.print(f"- {plain(fault)}", style="red", soft_wrap=True)
     count = len(found.faults)

@@ -2,6 +2,7 @@
 
 from planner.scenarios._case import longest_min
 from planner.scenarios._check import check
+from planner.scenarios._new import new_scenario
 from planner.scenarios._reading import (
     read_scenario,
     scenario_of,
@@ -12,6 +13,7 @@ from planner.scenarios._reading import (
 )
 from planner.scenarios._run import StageProgress, run
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._schema import schema, schema_text
 from planner.scenarios._shared import Shared, road_lines
 from planner.scenarios._sweep import read_scenarios
 from planner.scenarios._table import StudyTable
@@ -23,11 +25,14 @@ __all__ = [
     "StudyTable",
     "check",
     "longest_min",
+    "new_scenario",
     "read_scenario",
     "read_scenarios",
     "road_lines",
     "run",
     "scenario_of",
+    "schema",
+    "schema_text",
     "with_assumptions",
     "with_studies",
     "with_survey",

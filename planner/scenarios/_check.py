@@ -1,7 +1,8 @@
 """All that a planner should know before a run: the territory, its roads, the scenario in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,8 +15,9 @@ from planner.assumptions import DEFAULTS, STATUS_WORDS
 from planner.network import RoadNetwork
 from planner.network._snap import snap
 from planner.scenarios._case import cut_short
-from planner.scenarios._reading import read_scenario
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._sweep import read_scenarios
+from planner.scenarios._words import value_in_words
 from planner.territory import Remark, Report, Territory
 
 _SHOWN = 8  # names in one remark
@@ -33,7 +35,7 @@ def check(name_or_path: str | Path, scenario: Path | str | None = None) -> Repor
     name_or_path
         As :func:`planner.territory.read` takes it.
     scenario
-        A TOML file; all defaults when left out.
+        A TOML file of one scenario or many; all defaults when left out.
 
     Returns
     -------
@@ -53,10 +55,10 @@ def check(name_or_path: str | Path, scenario: Path | str | None = None) -> Repor
     found = territories.check(name_or_path)
     faults: list[str] = []
     told: tuple[str, ...] = ()
-    settings = Scenario()
+    settings: tuple[Scenario, ...] = (Scenario(),)
     if scenario is not None:
         try:
-            settings = read_scenario(scenario)
+            settings = read_scenarios(scenario)
             told = tuple(_explained(settings))
         except InputError as error:
             faults += error.faults
@@ -70,32 +72,34 @@ def check(name_or_path: str | Path, scenario: Path | str | None = None) -> Repor
     return replace(
         found,
         faults=(*found.faults, *faults),
-        remarks=(*found.remarks, *remarks),
+        remarks=(*found.remarks, *dict.fromkeys(remarks)),
         scenario=told,
         territory=None if faults else found.territory,
     )
 
 
-def _refusals(home: Territory, settings: Scenario) -> tuple[str, ...]:
-    """Return what the scenario asks of premises that the territory does not have."""
-    try:
-        candidate_sites.sites(
-            home,
-            forced=settings.forced,
-            forbidden=settings.forbidden,
-            inaccessible=settings.inaccessible,
-            bourg_min_population=settings.bourg_min_population,
-        )
-    except InputError as error:
-        return error.faults
-    return ()
+def _refusals(home: Territory, settings: Iterable[Scenario]) -> list[str]:
+    """Return what the scenarios ask of premises that the territory does not have."""
+    faults: list[str] = []
+    for one in _unlike(settings, "forced", "forbidden", "inaccessible", "bourg_min_population"):
+        try:
+            candidate_sites.sites(
+                home,
+                forced=one.forced,
+                forbidden=one.forbidden,
+                inaccessible=one.inaccessible,
+                bourg_min_population=one.bourg_min_population,
+            )
+        except InputError as error:
+            faults += error.faults
+    return list(dict.fromkeys(faults))
 
 
-def _remarks(home: Territory, settings: Scenario) -> Iterator[Remark]:
+def _remarks(home: Territory, settings: Iterable[Scenario]) -> Iterator[Remark]:
     if home.roads_path is not None:
-        yield from _on_roads(
-            home, network.read_osm(home.roads_path, profile=settings.profile), settings
-        )
+        read = cache(partial(network.read_osm, home.roads_path))
+        for one in _unlike(settings, "profile", "max_snap_m", "walk_kph", "mesh_min"):
+            yield from _on_roads(home, read(profile=one.profile), one)
     hosts = candidate_sites.sites(home)
     able = hosts.loc[hosts["mini"] & (hosts["kind"] != candidate_sites.UNCONFIRMED), "commune"]
     bare = home.communes.loc[~home.communes.index.isin(able), "name"]
@@ -105,6 +109,14 @@ def _remarks(home: Territory, settings: Scenario) -> Iterator[Remark]:
             f"Communes sans lieu connu pour un mini-cowork, hors local à confirmer : {len(bare)} "
             f"sur {len(home.communes)} ({_some(list(bare))}).",
         )
+
+
+def _unlike(settings: Iterable[Scenario], *keys: str) -> Iterable[Scenario]:
+    """Return the first scenario of each combination of the values of some keys."""
+    firsts: dict[tuple[object, ...], Scenario] = {}
+    for one in settings:
+        firsts.setdefault(tuple(getattr(one, key) for key in keys), one)
+    return firsts.values()
 
 
 def _on_roads(home: Territory, roads: RoadNetwork, settings: Scenario) -> Iterator[Remark]:
@@ -135,7 +147,23 @@ def _some(names: list[str]) -> str:
     return f"{shown} et {len(names) - _SHOWN} autres" if len(names) > _SHOWN else shown
 
 
-def _explained(settings: Scenario) -> Iterator[str]:
+def _explained(settings: Sequence[Scenario]) -> Iterator[str]:
+    """Yield, in words, what differs from the defaults: of all the scenarios, then of each."""
+    changes = [tuple(_changes(one)) for one in settings]
+    if len(settings) == 1:
+        yield from changes[0]
+        return
+    yield f"{_format.number(len(settings))} scénarios"
+    same = [line for line in changes[0] if all(line in lines for lines in changes)]
+    for line in same:
+        yield f"tous : {line}"
+    for one, lines in zip(settings, changes, strict=True):
+        own = [line for line in lines if line not in same]
+        rest = "rien d’autre" if same else "les valeurs par défaut"
+        yield f"« {one.name} » : {' ; '.join(own) or rest}"
+
+
+def _changes(settings: Scenario) -> Iterator[str]:
     """Yield, in words, what differs from the defaults."""
     usual = Scenario()
     changed = [
@@ -147,7 +175,7 @@ def _explained(settings: Scenario) -> Iterator[str]:
         if key in DEFAULTS and getattr(settings, key) is not None:
             yield _figure(key, getattr(settings, key))
         else:
-            now, before = (_value(getattr(each, key)) for each in (settings, usual))
+            now, before = (value_in_words(getattr(each, key)) for each in (settings, usual))
             yield f"{key} : {now}, au lieu de {before}"
     for key, value in settings.assumptions:
         if value != DEFAULTS[key].value:
@@ -157,23 +185,9 @@ def _explained(settings: Scenario) -> Iterator[str]:
 def _figure(key: str, value: float) -> str:
     """Return a figure of the assumptions with its label and unit, beside its default and range."""
     row = DEFAULTS[key]
-    low, high = _value(row.low), _value(row.high)
+    low, high = value_in_words(row.low), value_in_words(row.high)
     beyond = "" if row.low <= value <= row.high else ", hors de la plage"
     return (
-        f"{row.label} ({key}) : {_value(value)} {row.unit}, au lieu de {_value(row.value)} "
-        f"({STATUS_WORDS[row.status]} ; de {low} à {high}){beyond}"
+        f"{row.label} ({key}) : {value_in_words(value)} {row.unit}, au lieu de "
+        f"{value_in_words(row.value)} ({STATUS_WORDS[row.status]} ; de {low} à {high}){beyond}"
     )
-
-
-def _value(value: object) -> str:
-    """Return a value of a scenario as a French reader writes it."""
-    if value is None or value == ():
-        return "rien"
-    if isinstance(value, bool):
-        return "oui" if value else "non"
-    if isinstance(value, int | float):
-        decimals = next((n for n in range(7) if round(value, n) == value), 6)
-        return _format.number(value, decimals=decimals)
-    if isinstance(value, tuple):
-        return " ; ".join(_value(item) for item in value)
-    return str(value)

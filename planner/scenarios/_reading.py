@@ -4,6 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -11,8 +12,11 @@ from pydantic import ValidationError
 from planner._errors import InputError
 from planner._files import existing_file
 from planner.scenarios._scenario import Scenario, Study
+from planner.scenarios._words import SEVERAL
 from planner.scores import Weights
 from planner.survey import Survey
+
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def read_scenario(path: Path | str) -> Scenario:
@@ -74,12 +78,47 @@ def validated(content: Mapping[str, object], path: Path | str) -> Scenario:
     InputError
         When a key is unknown, or a value is out of its range.
     """
+    found = tried(content)
+    if isinstance(found, Scenario):
+        return found
+    raise refusal(path, found)
+
+
+def tried(
+    content: Mapping[str, object], places: Mapping[str, str] = _NOWHERE
+) -> Scenario | list[str]:
+    """Return what a file says as a scenario, or all its faults.
+
+    Parameters
+    ----------
+    content
+        Keys and values.
+    places
+        By key, where in the file it stands, for the faults; by "", the scenario as a whole.
+    """
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        faults = [_said(fault["loc"], fault["msg"]) for fault in error.errors()]
-        each = tuple(f"{path}: {fault}." for fault in faults)
-        raise InputError(f"{path}: {'; '.join(faults)}.", each) from error
+        faults = []
+        for fault in error.errors():
+            place = places.get(str(fault["loc"][0]) if fault["loc"] else "", "")
+            said = _said(fault["loc"], fault["msg"])
+            faults.append(f"{place}: {said}" if place else said)
+        return faults
+
+
+def refusal(path: Path | str, faults: Sequence[str]) -> InputError:
+    """Return the error that says all the faults of a file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    faults
+        Each without the file and without a full stop.
+    """
+    each = tuple(f"{path}: {fault}." for fault in faults)
+    return InputError(f"{path}: {'; '.join(faults)}.", each)
 
 
 def scenario_of(content: Mapping[str, object], *, path: Path) -> Scenario:
@@ -140,11 +179,29 @@ def with_assumptions(scenario: Scenario, changes: Mapping[str, float], *, path: 
 def _said(place: tuple[int | str, ...], message: str) -> str:
     key = ".".join(map(str, place)) or "scenario"
     if message.startswith("Extra inputs"):
-        near = difflib.get_close_matches(key, Scenario.model_fields, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
-        return f"unknown key {key}; {hint}"
+        return unknown(key)
     message = message.removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}"
+
+
+def unknown(key: str) -> str:
+    """Return what to say of a key that no scenario has: the nearest that one has.
+
+    Parameters
+    ----------
+    key
+        As the file has it.
+
+    Examples
+    --------
+    >>> unknown("mini_sites")
+    'unknown key mini_sites; did you mean mini_sites_max?'
+    """
+    if key in SEVERAL:
+        return f"{key}: several scenarios, where one is asked for; `planner batch` plans them all"
+    near = difflib.get_close_matches(key, [*Scenario.model_fields, *SEVERAL], n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Scenario.model_fields)}"
+    return f"unknown key {key}; {hint}"
 
 
 def with_weights(scenario: Scenario, weights: Weights) -> Scenario:

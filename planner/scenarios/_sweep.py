@@ -17,14 +17,15 @@ A change may have a grid of its own, `[scenario.sweep]`, beside that of the file
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from planner import _format
-from planner._errors import InputError
-from planner.scenarios._reading import toml_content, validated
+from planner.scenarios._reading import refusal, toml_content, tried
 from planner.scenarios._scenario import Scenario
+from planner.scenarios._words import SEVERAL, value_in_words
 
 MOST_SCENARIOS = 10_000
 _MOST_STEPS = 1_000
@@ -52,66 +53,117 @@ def read_scenarios(path: Path | str) -> tuple[Scenario, ...]:
         range cannot be, two scenarios have one name, or there are too many of them.
     """
     path = Path(path)
-    base = dict(toml_content(path))
+    base = toml_content(path)
     base.setdefault("name", path.stem)
-    changes = base.pop("scenario", [{}])
-    shared = _grid(base.pop("sweep", {}), path=path, where="sweep")
-    if not isinstance(changes, list) or not all(isinstance(one, dict) for one in changes):
-        raise InputError(f"{path}: scenario: write [[scenario]] before each of them.")
-    found = []
-    for number, change in enumerate(changes, start=1):
-        where = f"scenario {number}" if len(changes) > 1 else "scenario"
-        own = _grid(change.pop("sweep", {}), path=path, where=f"{where}, sweep")
-        if changes != [{}] and "name" not in change:
-            raise InputError(f"{path}: {where} has no name. Give it one.")
-        _refuse_twice(shared, own, path=path)
-        found += list(_expanded(_merged(base, change), {**shared, **own}, path=path))
-    names = [one.name for one in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    faults: list[str] = []
+    grids = _grids(base, faults)
+    count = sum(math.prod(map(len, one.values.values())) for one in grids)
+    if count > MOST_SCENARIOS:
+        faults.append(f"{count:,} scenarios, more than {MOST_SCENARIOS:,}; take fewer values")
+        grids = []
+    found = list(_expanded(grids, faults))
+    names = Counter(one.name for one in found)
+    twice = sorted(name for name, uses in names.items() if uses > 1)
     if twice:
-        raise InputError(f"{path}: scenarios with one name: {', '.join(twice)}. Rename them.")
+        faults.append(f"scenarios with one name: {', '.join(twice)}; rename them")
+    if faults:
+        raise refusal(path, list(dict.fromkeys(faults)))
     return tuple(found)
 
 
-def _expanded(
-    content: Mapping[str, Any], grid: Mapping[tuple[str, ...], list[Any]], *, path: Path
-) -> Iterator[Scenario]:
-    """Yield a scenario for each combination of the values of a grid."""
-    count = 1
-    for values in grid.values():
-        count *= len(values)
-    if count > MOST_SCENARIOS:
-        raise InputError(
-            f"{path}: {count:,} scenarios, more than {MOST_SCENARIOS:,}. Take fewer values."
-        )
-    for chosen in itertools.product(*grid.values()):
-        one = dict(content)
-        for keys, value in zip(grid, chosen, strict=True):
-            one = _set(one, keys, value)
-        said = ", ".join(
-            f"{keys[-1]} {_said(value)}" for keys, value in zip(grid, chosen, strict=True)
-        )
-        one["name"] = f"{content['name']} · {said}" if said else content["name"]
-        yield validated(one, path)
+class _Grid(NamedTuple):
+    """A scenario, and the values that some of its keys take, each with all of the others.
+
+    Attributes
+    ----------
+    content
+        Keys and values, as TOML has them.
+    values
+        By the path of a key.
+    places
+        By key, where in the file it stands; by "", the scenario.
+    """
+
+    content: Mapping[str, Any]
+    values: Mapping[tuple[str, ...], list[Any]]
+    places: Mapping[str, str]
 
 
-def _grid(table: object, *, path: Path, where: str) -> dict[tuple[str, ...], list[Any]]:
-    """Return the values of each key of a grid; keys of a table inside it are pairs."""
+def _grids(content: Mapping[str, Any], faults: list[str]) -> list[_Grid]:
+    """Return the scenarios of a file, each with its grid; note what cannot be."""
+    base = {key: value for key, value in content.items() if key not in SEVERAL}
+    shared = _values(content.get("sweep", {}), where="sweep", faults=faults)
+    if "scenario" not in content:
+        return [_Grid(base, shared, {first: "sweep" for first, *_ in shared})]
+    changes = content["scenario"]
+    if not (isinstance(changes, list) and changes and all(isinstance(c, dict) for c in changes)):
+        faults.append("scenario: write [[scenario]] before each of them")
+        changes = []
+    grids = []
+    for number, told in enumerate(changes, start=1):
+        change = {key: value for key, value in told.items() if key != "sweep"}
+        where = _place(number, change, among=len(changes))
+        if "name" not in change:
+            faults.append(f"{where} has no name; give it one")
+        own = _values(told.get("sweep", {}), where=f"{where}, sweep", faults=faults)
+        both = sorted(".".join(keys) for keys in set(shared) & set(own))
+        if both:
+            faults.append(f"{', '.join(both)}: in two grids at once; keep one")
+        places = {"": where} | dict.fromkeys(change, where)
+        places |= {first: "sweep" for first, *_ in shared}
+        places |= {first: f"{where}, sweep" for first, *_ in own}
+        grids.append(_Grid(_merged(base, change), {**shared, **own}, places))
+    return grids
+
+
+def _place(number: int, change: Mapping[str, Any], *, among: int) -> str:
+    """Return how a message calls one of the scenarios of a file."""
+    if isinstance(change.get("name"), str):
+        return f"scenario {change['name']}"
+    return f"scenario {number}" if among > 1 else "scenario"
+
+
+def _expanded(grids: Iterable[_Grid], faults: list[str]) -> Iterator[Scenario]:
+    """Yield a scenario for each combination of the values of each grid; note what cannot be."""
+    for content, values, places in grids:
+        for chosen in itertools.product(*values.values()):
+            one = dict(content)
+            for keys, value in zip(values, chosen, strict=True):
+                one = _set(one, keys, value)
+            said = ", ".join(
+                f"{keys[-1]} {value_in_words(value)}"
+                for keys, value in zip(values, chosen, strict=True)
+            )
+            if said and isinstance(content["name"], str):
+                one["name"] = f"{content['name']} · {said}"
+            found = tried(one, places)
+            if isinstance(found, Scenario):
+                yield found
+            else:
+                faults += found
+
+
+def _values(table: object, *, where: str, faults: list[str]) -> dict[tuple[str, ...], list[Any]]:
+    """Return the values of each key of a grid, by its path; note what cannot be."""
     if not isinstance(table, dict):
-        raise InputError(f"{path}: {where}: write a table, such as [{where}].")
+        faults.append(f"{where}: write a table, such as [sweep]")
+        return {}
     grid: dict[tuple[str, ...], list[Any]] = {}
     for key, values in table.items():
         if isinstance(values, dict) and not set(values) <= _RANGE:
-            inner = _grid(values, path=path, where=f"{where}.{key}")
+            inner = _values(values, where=f"{where}.{key}", faults=faults)
             grid |= {(key, *rest): found for rest, found in inner.items()}
             continue
         found = _steps(values) if isinstance(values, dict) else values
-        if not isinstance(found, list) or not found:
-            raise InputError(
-                f"{path}: {where}.{key}: a list of values, or {{ from = 4, to = 12, step = 2 }} "
-                f"of at most {_MOST_STEPS} steps; not {values!r}."
-            )
-        grid[key,] = found
+        if isinstance(found, list) and found:
+            grid[key,] = found
+            continue
+        faults.append(
+            f"{where}.{key}: a list of values, or {{ from = 4, to = 12, step = 2 }} of at most "
+            f"{_MOST_STEPS} steps; not {values!r}"
+        )
+    if where.endswith("sweep") and grid.pop(("name",), []):
+        faults.append(f"{where}.name: the scenarios of a grid are named after their values")
     return grid
 
 
@@ -134,14 +186,6 @@ def _steps(told: Mapping[str, object]) -> list[int | float]:
     ]  # fmt: skip
 
 
-def _refuse_twice(
-    shared: Mapping[tuple[str, ...], object], own: Mapping[tuple[str, ...], object], *, path: Path
-) -> None:
-    both = sorted(".".join(keys) for keys in set(shared) & set(own))
-    if both:
-        raise InputError(f"{path}: {', '.join(both)}: in two grids at once; keep one.")
-
-
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return the base with some keys changed; tables are changed key by key."""
     merged = dict(base)
@@ -158,12 +202,3 @@ def _set(content: Mapping[str, Any], keys: tuple[str, ...], value: object) -> di
         return {**content, first: value}
     inner = content.get(first, {})
     return {**content, first: _set(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
-
-
-def _said(value: object) -> str:
-    if isinstance(value, bool):
-        return "oui" if value else "non"
-    if isinstance(value, int | float):
-        decimals = next((n for n in range(6) if round(value, n) == value), 6)
-        return _format.number(value, decimals=decimals)
-    return str(value)

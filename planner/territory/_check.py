@@ -49,7 +49,7 @@ class Report:
     remarks
         What is estimated, missing or doubtful; empty where faults hide it.
     scenario
-        What a scenario changes, in words; see :func:`planner.scenarios.check`.
+        What a scenario changes, or each of many, in words; see :func:`planner.scenarios.check`.
     territory
         The territory, None when it has faults.
     """
