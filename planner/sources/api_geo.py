@@ -30,8 +30,6 @@ MAX_REPAIR = 0.01
 """Share of its area by which mending a contour may change it; beyond, it is refused."""
 
 MAX_BYTES = 200_000_000
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
-
 """Largest answer read, in bytes: the contours of an EPCI are a few megabytes."""
 
 CENTRES_URL = f"{SERVER}/communes?fields=code,centre&format=json"
@@ -41,6 +39,7 @@ _DISTRICTS = {
 
 _FIELDS = "nom,code,population,siren,codesPostaux,surface,centre,mairie,contour"
 _CODE = re.compile(r"\d{5}|2[AB]\d{3}")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SIREN_DIGITS = 9
 
 
