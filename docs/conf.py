@@ -124,13 +124,15 @@ class Help(Directive):
     """What `planner COMMAND --help` prints, as it is now."""
 
     required_arguments = 1
+    final_argument_whitespace = True  # "scenario new": a command of a group
 
     def run(self) -> list[Node]:
         """Return it as a literal block."""
-        group = get_command(commands)
-        name = self.arguments[0]
-        command = group.get_command(None, name)
-        with command.make_context(f"planner {name}", [], resilient_parsing=True) as context:
+        command = get_command(commands)
+        for word in self.arguments[0].split():
+            command = command.get_command(None, word)
+        name = f"planner {self.arguments[0]}"
+        with command.make_context(name, [], resilient_parsing=True) as context:
             text = command.get_help(context)
         return [nodes.literal_block(text, text, language="text")]
 

@@ -271,3 +271,25 @@ def test_seconds_and_shares_are_told_and_not_written(tmp_path):
     assert isinstance(found.runs, pd.DataFrame)
     for content in tree(tmp_path / "lot").values():
         assert b'"seconds"' not in content
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_R1_ctrl_c_leaves_what_was_done_and_the_next_batch_goes_on(whole, workers, tmp_path):
+    file, out = tmp_path / "s.toml", tmp_path / "lot"
+    file.write_text("".join(f'[[scenario]]\nname = "mini {n}"\nmini_sites_max = {n}\n'
+                            for n in (2, 4, 6, 8)), "utf-8")  # fmt: skip
+    words = [COMMAND, "batch", HOME, str(file), "--out", str(out), "--workers", str(workers)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as lot:
+        until = time.monotonic() + 120
+        while not any(out.glob("*/run.json")) and lot.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        lot.send_signal(signal.SIGINT)
+        _, complaint = lot.communicate(timeout=120)
+    if lot.returncode:  # it may have been over before
+        assert lot.returncode == 130, complaint
+        assert "Traceback" not in complaint
+    done = sorted(path.parent.name for path in out.glob("*/run.json"))
+    again = batch([HOME], FEW, out=out)
+    assert sorted(again.runs.index[again.runs["state"] == "kept"]) == done
+    assert tree(out) == tree(whole)

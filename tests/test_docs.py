@@ -34,6 +34,15 @@ def blocks(path):
         yield not comment.startswith("<!-- not run"), kind, text.replace("\\\n", " ")
 
 
+def asked(line):
+    """Return the command that a line calls, one of a group too, and the words after it."""
+    _, name, *rest = shlex.split(line)
+    command = COMMANDS[name]
+    while hasattr(command, "commands"):
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, rest
+
+
 def command_lines(path):
     """Yield every command line of the planner in a page: in a block, or in a line of text."""
     text = path.read_text("utf-8")
@@ -114,16 +123,16 @@ def test_every_public_module_has_its_page():
 )
 def test_every_command_line_names_commands_and_options_that_exist(path):
     for line in command_lines(path):
-        _, name, *rest = shlex.split(line)
-        known = {option for param in COMMANDS[name].params for option in param.opts}
-        known |= {option for param in COMMANDS[name].params for option in param.secondary_opts}
+        command, rest = asked(line)
+        known = {option for param in command.params for option in param.opts}
+        known |= {option for param in command.params for option in param.secondary_opts}
         used = {word.split("=")[0] for word in rest if word.startswith("--")}
         assert used <= known | {"--help"}, line
     for _, kind, block in blocks(path):
         for line in block.splitlines() if kind == "bash" else ():
             if line.startswith("planner "):
-                _, name, *rest = shlex.split(line)
-                COMMANDS[name].make_context(name, rest)
+                command, rest = asked(line)
+                command.make_context(command.name, rest)
 
 
 @pytest.mark.parametrize(

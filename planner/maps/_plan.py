@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 
+_DIGEST = 12  # characters of the digest that are shown
+
+
 def of_plan(plan: "Plan") -> Scene:
     """Return what the map of a plan shows.
 
@@ -48,6 +51,7 @@ def of_plan(plan: "Plan") -> Scene:
         "left_out": left_out.assign(commune=left_out["commune_name"]),
         "water": plan.water,
     }
+    digest = say("Empreinte des données : {digest}").format(digest=plan.digest[:_DIGEST])
     return scene(
         frames=frames,
         title=say("{title} : scénario « {name} »").format(title=plan.title, name=scenario.name),
@@ -56,7 +60,7 @@ def of_plan(plan: "Plan") -> Scene:
         figures=plan.figures(),
         proven=plan.proof,
         estimated=plan.estimated,
-        attribution=[*plan.attribution, *plan.notes],
+        attribution=[*plan.attribution, *plan.notes, digest],
         plans=plans,
         years=years,
         register=plan.sources,

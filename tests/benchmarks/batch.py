@@ -83,7 +83,8 @@ def scenarios(territory: str) -> None:
                     f"{held.largest >> 20:,}",
                 )
             )  # fmt: skip
-            changed = (*HUNDRED[:-1], HUNDRED[-1].model_copy(update={"mini_seats": 3}))
+            print(rows[-1], file=sys.stderr)
+            changed = (*HUNDRED[:-1], HUNDRED[-1].model_copy(update={"mini_seats": 5}))
             again, took, held = _timed([territory], changed, out, workers=workers)
             assert len(again.seconds) == 1
             rows.append((f"{workers}, one changed", "1", figure(took), "", "", ""))
