@@ -15,6 +15,7 @@ _DECIMALS = 5  # about one metre
 _MARGIN = 0.15
 _AREAS = (3, 6)  # polygon, multipolygon
 _ATTEMPTS = 16
+_SPECK = 6  # times as wide as what a line may move by
 
 Feature = dict[str, Any]
 Shapes = NDArray[np.object_]
@@ -59,6 +60,10 @@ def extent(*frames: gpd.GeoDataFrame, room: float = 0.0) -> Extent:
 def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
     """Simplify shapes to what the eye sees, and further until they hold so few vertices.
 
+    Where they must be coarser than that, holes and islands of areas that are less than six times as
+    wide as what a line may move by go first: a lattice of lanes leaves hundreds of them, which no
+    simplification would remove, and lines would be bent out of shape in their place.
+
     Parameters
     ----------
     shapes
@@ -75,7 +80,9 @@ def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
     """
     areas = bool(np.isin(shapely.get_type_id(shapes), _AREAS).all())
     covers = areas and len(shapes) > 1 and shapely.coverage_is_valid(shapes)
-    for coarser in detail * 1.5 ** np.arange(_ATTEMPTS):
+    for attempt, coarser in enumerate(detail * 1.5 ** np.arange(_ATTEMPTS)):
+        if areas and not covers and attempt:
+            shapes = _without_specks(shapes, smallest_m2=float(_SPECK * coarser) ** 2)
         leaner: Shapes = (
             shapely.coverage_simplify(shapes, coarser)
             if covers
@@ -84,6 +91,26 @@ def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
         if shapely.get_num_coordinates(leaner).sum() <= vertices:
             break
     return leaner
+
+
+def _without_specks(shapes: Shapes, *, smallest_m2: float) -> Shapes:
+    """Return areas without the holes and the parts that are smaller; the largest part stays."""
+    parts, of_shape = shapely.get_parts(shapes, return_index=True)
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    area = shapely.area(shapely.polygons(rings))
+    outer = np.concatenate(([True], of_part[1:] != of_part[:-1])) if len(rings) else area > 0
+    largest = np.zeros(len(shapes))
+    np.maximum.at(largest, of_shape, area[outer])
+    kept = (area >= smallest_m2) | (outer & (area >= largest[of_shape[of_part]]))
+    kept &= kept[outer][of_part]  # a hole goes with its part
+    found: list[list[shapely.Polygon]] = [[] for _ in shapes]
+    starts = np.flatnonzero(outer)
+    for part, (start, stop) in enumerate(zip(starts, [*starts[1:], len(rings)], strict=True)):
+        if kept[start]:
+            holes = rings[start + 1 : stop][kept[start + 1 : stop]]
+            found[of_shape[part]].append(shapely.Polygon(rings[start], holes))
+    whole: Shapes = np.array([shapely.multipolygons(polygons) for polygons in found], dtype=object)
+    return whole
 
 
 def joined(lines: Shapes, *, view: Extent) -> Any:  # noqa: ANN401 - any kind of lines
