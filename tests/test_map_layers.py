@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from instances import shipped
 from mapped import (
     SITES,
@@ -27,6 +28,7 @@ from planner._errors import InputError
 from planner._html import check_autonomous
 from planner._language import speaking
 from planner.maps._marks import agreement
+from planner.maps._shapes import lean
 
 
 def switch(browser, text):
@@ -414,3 +416,43 @@ def test_new_texts_are_english_in_english():
         assert said in page
     for french in ("Lieux non retenus", "Chercher une commune", "Année 1 sur 3", "Retenu"):
         assert french not in page
+
+
+def lattice(holes):
+    """Return a square of 10 km with so many holes of 150 m a side, and one of 2 km."""
+    at = [(x, y) for x in range(holes) for y in range(holes)]
+    step = 7000 / holes
+    small = [shapely.box(x * step + 50, y * step + 50, x * step + 200, y * step + 200)
+             for x, y in at]  # fmt: skip
+    whole = shapely.box(0, 0, 10_000, 10_000)
+    return shapely.difference(
+        whole, shapely.union_all([*small, shapely.box(7600, 7600, 9600, 9600)])
+    )
+
+
+def test_many_small_holes_go_and_lines_stay_where_they_are():
+    shapes = np.array([lattice(30), shapely.transform(lattice(20), lambda xy: xy + 40)], object)
+    found = lean(shapes, detail=10.0, vertices=600)
+    assert shapely.get_num_coordinates(found).sum() <= 600
+    assert shapely.is_valid(found).all()
+    for before, after in zip(shapes, found, strict=True):
+        edges = (
+            shapely.get_exterior_ring(before),
+            shapely.get_exterior_ring(shapely.get_parts(after)[0]),
+        )
+        assert shapely.hausdorff_distance(*edges) < 60
+        assert len(shapely.get_parts(after)[0].interiors) == 1  # the large one
+        assert after.symmetric_difference(before).area < 1.01 * (before.envelope.area - before.area)
+
+
+def test_shapes_with_room_keep_their_holes():
+    shapes = np.array([lattice(10)], object)
+    (found,) = lean(shapes, detail=10.0, vertices=5000)
+    assert len(shapely.get_parts(found)[0].interiors) == 101
+
+
+def test_the_largest_part_stays_however_small():
+    dots = shapely.union_all([shapely.Point(x * 100, 0).buffer(10 + x, 64) for x in range(30)])
+    (found,) = lean(np.array([dots], object), detail=10.0, vertices=30)
+    assert len(shapely.get_parts(found)) >= 1
+    assert found.intersects(shapely.Point(2900, 0))
