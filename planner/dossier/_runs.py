@@ -1,13 +1,15 @@
 """A batch of scenarios in the dossier: who is beaten by whom, and what makes the difference."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 
 from planner import runs as comparison
 from planner._errors import InputError
-from planner._format import percent
+from planner._format import number, percent
 from planner._html import Fragment, join, tag
 from planner._language import say
 from planner.compare import Measure
@@ -65,6 +67,13 @@ def part(runs: Runs, plan: "Plan") -> Fragment:
         "aussi bon partout et meilleur quelque part, entre {criteria}."
     ).format(count=len(table), criteria=", ".join(f"« {labels[key].label} »" for key in CRITERIA))
     pieces = [tag("h3", say("Le lot de scénarios")), tag("p", told, class_="texte")]
+    if len(set(table["mesh_min"])) > 1:
+        doubt = say(
+            "Les minutes du maillage ne sont pas les mêmes dans tous les scénarios : leurs parts "
+            "d’habitants desservis ne disent pas la même chose, et la dominance est à lire avec "
+            "prudence."
+        )
+        pieces.append(tag("p", doubt, class_="note"))
     if table[[_ACROSS, _UP]].notna().all(axis=None):
         pieces.append(tag("figure", _scatter(table, labels)))
     pieces.append(_rows(table, labels, plan))
@@ -89,18 +98,25 @@ def _scatter(table: pd.DataFrame, labels: dict[str, Measure]) -> Fragment:
         beaten = table["beaten"]
         axes.plot(x[beaten], y[beaten], "o", color="#ffffff", markeredgecolor=_charts.MUTED)
         axes.plot(x[~beaten], y[~beaten], "o", color="#01665e")
-        for number, (across, up) in enumerate(zip(x, y, strict=True), start=1):
-            if number <= _NUMBERED:
+        for rank, (across, up) in enumerate(zip(x, y, strict=True), start=1):
+            if rank <= _NUMBERED:
                 axes.annotate(
-                    str(number), (across, up), xytext=(5, 3), textcoords="offset points",
+                    str(rank), (across, up), xytext=(5, 3), textcoords="offset points",
                     fontsize=8, color=_charts.INK,
                 )  # fmt: skip
+        for axis, values in ((axes.xaxis, x), (axes.yaxis, y)):
+            decimals = next((n for n in (0, 1) if np.ptp(values) >= 5 / 10**n), 2)
+            axis.set_major_formatter(partial(_tick, decimals=decimals))
         axes.set_xlabel(f"{labels[_ACROSS].label} ({say('milliers d’euros')})")
         axes.set_ylabel(f"{labels[_UP].label} (%)")
         axes.grid(visible=True, color=_charts.LINE, linewidth=0.6)
         axes.margins(0.08)
         label = say("Ce que chaque scénario dessert, selon ce qu’il coûte à l’EPCI par an")
         return _charts.svg(figure, key="lot", label=label)
+
+
+def _tick(value: float, _place: int, *, decimals: int) -> str:
+    return number(value, decimals=decimals)
 
 
 def _rows(table: pd.DataFrame, labels: dict[str, Measure], plan: "Plan") -> Fragment:
@@ -111,8 +127,8 @@ def _rows(table: pd.DataFrame, labels: dict[str, Measure], plan: "Plan") -> Frag
         if not row["beaten"]:
             verdict = say("★ non dominé")
         elif row["dominated_by"]:
-            number, name = numbers[row["dominated_by"]], scenario[row["dominated_by"]]
-            verdict = say("dominé par {name}").format(name=f"{number}. {name}")
+            rank, name = numbers[row["dominated_by"]], scenario[row["dominated_by"]]
+            verdict = say("dominé par {name}").format(name=f"{rank}. {name}")
         else:
             verdict = say("inconnu")
         here = f" ({say('ce dossier')})" if row["scenario"] == plan.scenario.name else ""
