@@ -11,7 +11,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner import Scenario, dossier, runs, territory
@@ -79,6 +79,7 @@ def test_folders_with_one_name_are_told_apart(lot, tmp_path):
     assert sorted(found.table.index) == ["a/plan", "b/plan"]
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=9))
 def test_who_is_dominated_is_what_looking_at_every_pair_says(rows):
     share, invest, epci = (list(map(float, column)) for column in zip(*rows, strict=True))
@@ -114,6 +115,7 @@ def test_criteria_can_be_chosen_and_strange_ones_are_refused():
             runs.with_dominance(found, wrong)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.lists(st.integers(-5, 5), min_size=2, max_size=4),
     st.lists(st.integers(-5, 5), min_size=2, max_size=4),
@@ -121,9 +123,9 @@ def test_criteria_can_be_chosen_and_strange_ones_are_refused():
 def test_on_a_grid_of_sums_the_settings_explain_everything(first, second):
     cells = list(itertools.product(range(len(first)), range(len(second))))
     found = table(users=[float(first[i] + second[j]) for i, j in cells])
-    settings = pd.DataFrame({"a": [i for i, _ in cells], "b": [j for _, j in cells]},
+    asked = pd.DataFrame({"a": [i for i, _ in cells], "b": [j for _, j in cells]},
                             index=found.table.index)  # fmt: skip
-    drive = runs.drivers(Runs(table=found.table, settings=settings))
+    drive = runs.drivers(Runs(table=found.table, settings=asked))
     shares = drive[drive["measure"] == "users"].set_index("setting")["share"]
     if len(set(first)) == len(set(second)) == 1:
         assert shares.isna().all()
@@ -136,8 +138,8 @@ def test_on_a_grid_of_sums_the_settings_explain_everything(first, second):
 def test_territories_of_any_size_stand_side_by_side_in_what_drives():
     found = table(users=[10.0, 20.0, 1010.0, 1020.0])
     found.table["digest"] = ["small", "small", "large", "large"]
-    settings = pd.DataFrame({"a": [0, 1, 0, 1]}, index=found.table.index)
-    drive = runs.drivers(Runs(table=found.table, settings=settings)).set_index("measure")
+    asked = pd.DataFrame({"a": [0, 1, 0, 1]}, index=found.table.index)
+    drive = runs.drivers(Runs(table=found.table, settings=asked)).set_index("measure")
     assert drive.loc["users", "share"] == pytest.approx(1.0)
     assert (drive.loc["users", "lowest"], drive.loc["users", "highest"]) == (-5.0, 5.0)
     assert (drive.loc["users", "at_lowest"], drive.loc["users", "at_highest"]) == ("0", "1")
