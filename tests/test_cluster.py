@@ -3,6 +3,7 @@
 import os
 import signal
 
+import distributed
 import pytest
 from test_batch import FEW, HOME, tree
 
@@ -10,7 +11,8 @@ from planner import Scenario
 from planner._errors import InputError
 from planner.batch import batch
 
-distributed = pytest.importorskip("distributed", reason="planner[cluster] is not installed")
+# Its scheduler, in this process, leaves sockets to the garbage collector, and warns of its own
+# deprecated calls: both are the library's to mend.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:distributed", "ignore::ResourceWarning"
 )

@@ -1,5 +1,6 @@
 """Scenarios × territories: each run once, whole, and never again."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ import pandas as pd
 from planner._errors import InputError
 from planner._files import slug
 from planner.batch._cluster import connected
-from planner.batch._memory import available, refuse_too_large
+from planner.batch._memory import free_bytes, refuse_too_large
 from planner.batch._store import open_store
 from planner.batch._survey import Found, survey
 from planner.batch._task import SHARED_STAGES, Options, Outcome, Report, Task, execute, task
@@ -119,12 +120,12 @@ def batch(
     ['done']
     """
     asked = tuple(scenarios) or (Scenario(),)
-    paths = [str(path) for path in territories]
+    paths = [_everywhere(path) for path in territories]
     _check(paths, asked, workers=workers)
     store = open_store(out)
-    options = Options(out=str(out), cache=str(_cache(out, cache)), dossier=dossier, lang=lang)
+    options = Options(out=_whole(out), cache=_cache(out, cache), dossier=dossier, lang=lang)
     tell: Tell = partial(progress, "") if progress else _silent
-    room = memory_bytes if memory_bytes is not None else int(0.9 * available())
+    room = free_bytes() if memory_bytes is None else memory_bytes
     with ExitStack() as open_:
         hands: _Hands
         if cluster or workers > 1:
@@ -203,10 +204,19 @@ def _check(paths: Sequence[str], scenarios: Sequence[Scenario], *, workers: int)
             raise InputError(f"{what} given twice: {', '.join(twice)}.")
 
 
-def _cache(out: str | Path, cache: str | Path | None) -> str | Path:
+def _everywhere(territory: str | Path) -> str:
+    """Return a territory as workers with other folders of their own find it."""
+    return _whole(territory) if Path(territory).is_dir() else str(territory)
+
+
+def _whole(where: str | Path) -> str:
+    return str(where) if "://" in str(where) else str(Path(where).absolute())
+
+
+def _cache(out: str | Path, cache: str | Path | None) -> str:
     if cache is not None:
-        return cache
-    return "" if "://" in str(out) else Path(out) / ".cache"
+        return _whole(cache)
+    return "" if "://" in str(out) else _whole(Path(out) / ".cache")
 
 
 def _surveyed(
@@ -244,7 +254,8 @@ def _runs(
     for one in found:
         for scenario in scenarios:
             if one.why:
-                name = f"{slug(Path(one.territory).name)}-{slug(scenario.name, longest=60)}"
+                key = hashlib.sha256(f"{one.territory} {scenario.name}".encode()).hexdigest()[:12]
+                name = f"{slug(Path(one.territory).name)}-{slug(scenario.name, longest=60)}-{key}"
                 end = Outcome(name=name, state="failed", why=one.why)
             else:
                 end = outcomes[next(named).name]

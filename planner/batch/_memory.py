@@ -101,8 +101,8 @@ def size(territory: Territory, scenario: Scenario) -> Size:
     )
 
 
-def available() -> int:
-    """Return the bytes that this process may still take: of the machine, or of its container."""
+def free_bytes() -> int:
+    """Return the bytes that runs may take: most of what machine and container have free."""
     found = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
@@ -113,12 +113,10 @@ def available() -> int:
             Path(f"/sys/fs/cgroup/memory.{name}").read_text("ascii") for name in ("max", "current")
         )
         found.append(int(top) - int(used))
-    return min(found, default=2**63 - 1)
+    return int(_SPARED * min(found, default=2**62))
 
 
-def refuse_too_large(
-    sizes: dict[str, Size], *, workers: int, memory_bytes: int | None = None
-) -> None:
+def refuse_too_large(sizes: dict[str, Size], *, workers: int, memory_bytes: int) -> None:
     """Refuse a batch whose largest runs would not go into memory side by side.
 
     Parameters
@@ -128,22 +126,22 @@ def refuse_too_large(
     workers
         Runs at a time.
     memory_bytes
-        What they may take together; what is free when left out.
+        What they may take together, such as :func:`free_bytes`.
 
     Raises
     ------
     InputError
         With the estimate, and what would help.
     """
-    room = int(available() * _SPARED) if memory_bytes is None else memory_bytes
     worst = sorted(sizes, key=lambda name: (-sizes[name].bytes, name))[:workers]
     needed = sum(sizes[name].bytes for name in worst)
-    if needed <= room or not worst:
+    if needed <= memory_bytes or not worst:
         return
     first = sizes[worst[0]]
     raise InputError(
-        f"memory: {workers} runs at a time would take about {_gib(needed)}, and {_gib(room)} are "
-        f"free. The largest is {worst[0]}: {number(first.points)} demand points × "
+        f"memory: {workers} runs at a time would take about {_gib(needed)}, and "
+        f"{_gib(memory_bytes)} are free. The largest is {worst[0]}: "
+        f"{number(first.points)} demand points × "
         f"{number(first.sites)} candidate sites, {number(first.pairs)} pairs within reach, about "
         f"{_gib(first.bytes)} alone. Use fewer --workers, merge demand points (demand_cell_m = "
         "200), or take a larger machine; --memory-gb says how much they may take."
