@@ -79,7 +79,7 @@ def commune_layer(scene: Scene) -> folium.GeoJson:
         }
         for row in rows
     ]
-    shapes = scene.lean(scene.communes.geometry.to_numpy(), vertices=5000)
+    shapes = scene.lean(scene.communes.geometry.to_numpy(), vertices=5000, tiled=True)
     colours = [coverage_colour(row.share_mesh) for row in rows]
 
     def style(feature: _shapes.Feature) -> dict[str, Any]:

@@ -82,9 +82,9 @@ class Scene:
         zones = self.isochrones[self.isochrones["minutes"] == self.mesh_min]
         return extent(self.communes, self.sites, zones, room=room)
 
-    def lean(self, shapes: Shapes, *, vertices: int) -> Shapes:
+    def lean(self, shapes: Shapes, *, vertices: int, tiled: bool = False) -> Shapes:
         """Simplify shapes to what the eye sees on this map, see `planner.maps._shapes.lean`."""
-        return lean(shapes, detail=self.view.detail, vertices=vertices)
+        return lean(shapes, detail=self.view.detail, vertices=vertices, tiled=tiled)
 
     def sites_of(self, tier: str) -> gpd.GeoDataFrame:
         """Return the sites of one tier; their index is their number on the map."""

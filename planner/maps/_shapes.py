@@ -1,7 +1,9 @@
 """Geometry as a web map wants it: simplified to what the eye sees, longitude and latitude."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -57,21 +59,26 @@ def extent(*frames: gpd.GeoDataFrame, room: float = 0.0) -> Extent:
     return Extent(west=float(west), south=float(south), east=float(east), north=float(north))
 
 
-def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
+def lean(shapes: Shapes, *, detail: float, vertices: int, tiled: bool = False) -> Shapes:
     """Simplify shapes to what the eye sees, and further until they hold so few vertices.
 
     Where they must be coarser than that, holes and islands of areas that are less than six times as
     wide as what a line may move by go first: a lattice of lanes leaves hundreds of them, which no
-    simplification would remove, and lines would be bent out of shape in their place.
+    simplification would remove, and lines would be bent out of shape in their place. What is
+    simplified further is what the eye sees, not the whole again: lines move by `detail` more at
+    most.
 
     Parameters
     ----------
     shapes
-        Lines or polygons; polygons that cover an area together stay without a gap between them.
+        Lines or polygons.
     detail
         The distance in metres below which nothing shows.
     vertices
         How many all the shapes may hold, about 20 bytes each in the page.
+    tiled
+        Whether polygons cover an area together, as communes do: they then stay without a gap
+        between them. Those that overlap or leave gaps are simplified one by one all the same.
 
     Returns
     -------
@@ -79,21 +86,33 @@ def lean(shapes: Shapes, *, detail: float, vertices: int) -> Shapes:
         The shapes, in the same order.
     """
     areas = bool(np.isin(shapely.get_type_id(shapes), _AREAS).all())
-    covers = areas and len(shapes) > 1 and shapely.coverage_is_valid(shapes)
-    for attempt, coarser in enumerate(detail * 1.5 ** np.arange(_ATTEMPTS)):
-        if areas and not covers and attempt:
-            shapes = _without_specks(shapes, smallest_m2=float(_SPECK * coarser) ** 2)
-        leaner: Shapes = (
-            shapely.coverage_simplify(shapes, coarser)
-            if covers
-            else shapely.simplify(shapes, coarser, preserve_topology=areas)
-        )
+    if tiled and areas and shapely.coverage_is_valid(shapes):
+        return _fitting(shapes, shapely.coverage_simplify, detail=detail, vertices=vertices)
+    simplify = partial(shapely.simplify, preserve_topology=areas)
+    specks = _without_specks if areas else None
+    return _fitting(shapes, simplify, specks, detail=detail, vertices=vertices)
+
+
+def _fitting(
+    shapes: Shapes,
+    simplify: Callable[[Shapes, float], Shapes],
+    without_specks: Callable[[Shapes, float], Shapes] | None = None,
+    *,
+    detail: float,
+    vertices: int,
+) -> Shapes:
+    """Return the shapes at the finest of a few tolerances at which they hold so few vertices."""
+    shown = leaner = simplify(shapes, detail)
+    for coarser in detail * 1.5 ** np.arange(1, _ATTEMPTS):
         if shapely.get_num_coordinates(leaner).sum() <= vertices:
             break
+        if without_specks is not None:
+            shown = without_specks(shown, float(_SPECK * coarser) ** 2)
+        leaner = simplify(shown, float(coarser))
     return leaner
 
 
-def _without_specks(shapes: Shapes, *, smallest_m2: float) -> Shapes:
+def _without_specks(shapes: Shapes, smallest_m2: float) -> Shapes:
     """Return areas without the holes and the parts that are smaller; the largest part stays."""
     parts, of_shape = shapely.get_parts(shapes, return_index=True)
     rings, of_part = shapely.get_rings(parts, return_index=True)
