@@ -117,16 +117,21 @@ def nearest_site(minutes: TravelTimes, tier: pd.Series) -> tuple[np.ndarray, np.
         By demand point: minutes, infinite where none is reached; position of the site among the
         destinations, -1 where none is. Among sites as near, the first by id.
     """
-    opened = minutes.destinations.isin(tier.index)
-    pairs = minutes.minutes.tocoo()
-    kept = opened[pairs.coords[1]]
-    row, column, time = pairs.coords[0][kept], pairs.coords[1][kept], pairs.data[kept]
-    rank = np.argsort(np.argsort(minutes.destinations.to_numpy().astype(str), kind="stable"))
-    order = np.lexsort((rank[column], time, row))
-    first = order[np.flatnonzero(np.diff(row[order], prepend=-1))]
     nearest = np.full(len(minutes.origins), np.inf)
     site = np.full(len(minutes.origins), -1)
-    nearest[row[first]], site[row[first]] = time[first], column[first]
+    opened = minutes.destinations.isin(tier.index)
+    pairs = minutes.minutes.tocoo()  # row by row, as they are kept
+    kept = opened[pairs.coords[1]]
+    row, column, time = pairs.coords[0][kept], pairs.coords[1][kept], pairs.data[kept]
+    if not row.size:
+        return nearest, site
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    best = np.minimum.reduceat(time, starts)
+    by_id = np.argsort(minutes.destinations.to_numpy().astype(str), kind="stable")
+    rank = np.argsort(by_id)
+    tied = time == np.repeat(best, np.diff(starts, append=row.size))
+    first = np.minimum.reduceat(np.where(tied, rank[column], rank.size), starts)
+    nearest[row[starts]], site[row[starts]] = best, by_id[first]
     return nearest, site
 
 
