@@ -106,7 +106,7 @@ def region(count: int, *, workers: int, plot: Path | None, home: Path) -> None:
         if not path.exists():
             epci(path, seed=seed)
     print(f"{count} territories made in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    sizes = [n for n in (20, 100, 200) if n < count] + [count]
+    sizes = [n for n in (10, 25, 50, 100, 200) if n < count] + [count]
     rows, each = [], []
     for size in sizes:
         out = home / f"lot-{size}"
