@@ -111,8 +111,14 @@ def test_R1_what_changed_is_done_again(tmp_path):
 def test_R2_one_that_fails_leaves_the_others_and_says_why(tmp_path):
     many = [Scenario(name=f"mini {n}", mini_sites_max=n) for n in range(1, 20)]
     bad = Scenario(name="impossible", forced=("nowhere",))
-    found = batch([HOME], [*many[:7], bad, *many[7:]], out=tmp_path / "lot")
+    told = []
+    found = batch(
+        [HOME], [*many[:7], bad, *many[7:]], out=tmp_path / "lot",
+        progress=lambda *step: told.append(step),
+    )  # fmt: skip
     assert len(found.runs) == 20
+    ended = [run for run, stage, done, total in told if run and stage == "files" and done == total]
+    assert sorted(ended) == sorted(found.runs.index)  # whoever shows a bar can take it away
     assert found.failed["scenario"].to_list() == ["impossible"]
     assert "nowhere" in found.failed["why"].iloc[0]
     assert len(list((tmp_path / "lot").glob("*/run.json"))) == 19

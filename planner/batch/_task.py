@@ -148,6 +148,9 @@ def execute(asked: Task, report: Report | None = None) -> Outcome:
     except Exception as error:  # noqa: BLE001 - one run that breaks must not take the others along
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return Outcome(name=asked.name, state="failed", why=why)
+    finally:
+        if report is not None:  # of one that failed too: nothing more will be told of it
+            report(asked.name, "files", 1, 1)
 
 
 def _executed(asked: Task, report: Report | None) -> Outcome:
@@ -180,7 +183,6 @@ def _executed(asked: Task, report: Report | None) -> Outcome:
     }
     store.put(asked.name, sealed(files, about))
     seconds = {**plan.seconds, "files": time.perf_counter() - began}
-    told("files", 1, 1)
     return Outcome(
         name=asked.name, state="done", proven=plan.proven, seconds=tuple(seconds.items())
     )
