@@ -349,7 +349,8 @@ def test_every_source_is_credited_on_every_sheet(plan):
     many = replace(plan, attribution=credits_, notes=("Réserve. " * 200,))
     for made in (map_pdf(many, brand=Brand()), communes_pdf(many, brand=Brand())):
         for page in pypdf.PdfReader(io.BytesIO(made)).pages:
-            assert [one for one in credits_ if one not in words(page)] == []
+            said = words(page)
+            assert [one for one in credits_ if one not in said] == []
 
 
 def test_what_sites_bring_is_not_said_to_be_borne(plan):
