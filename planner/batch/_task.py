@@ -23,7 +23,7 @@ from planner.territory import Territory
 SHARED_STAGES = ("roads", "minutes", "isochrones")
 """Stages whose work is kept from one scenario of a territory to the next."""
 
-_READER = "1"  # raise it when the same question would be answered with other files
+_READER = "2"  # raise it when the same question would be answered with other files
 _AT_ONCE = 1  # territories that a process keeps in memory
 
 Report = Callable[[str, str, int, int], None]
