@@ -199,6 +199,7 @@ def test_G1_a_territory_without_crs(refused, copy):
     refused("plan", folder, "--out", "o", said=["crs is missing, and is never guessed"], lines=2)
 
 
+# The test writes such a layer itself, and pyogrio warns of it as it should.
 @pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
 def test_G1_a_layer_without_crs(refused, copy):
     folder = copy("saone-beaujolais")

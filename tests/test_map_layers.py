@@ -456,3 +456,16 @@ def test_the_largest_part_stays_however_small():
     (found,) = lean(np.array([dots], object), detail=10.0, vertices=30)
     assert len(shapely.get_parts(found)) >= 1
     assert found.intersects(shapely.Point(2900, 0))
+
+
+def test_communes_stay_without_a_gap_and_other_areas_are_simplified_one_by_one():
+    rough = shapely.Polygon([(0, 0), *((500 + 60 * (y % 2), 10 * y) for y in range(100)), (0, 990)])
+    other = shapely.difference(shapely.box(0, 0, 1000, 990), rough)
+    shapes = np.array([rough, other], object)
+    assert shapely.coverage_is_valid(shapes)
+    together = lean(shapes, detail=20.0, vertices=60, tiled=True)
+    assert shapely.coverage_is_valid(together)
+    assert shapely.get_num_coordinates(together).sum() <= 60
+    over = np.array([rough, shapely.box(100, 0, 1000, 990)], object)  # they overlap
+    alone = [lean(np.array([one], object), detail=20.0, vertices=100)[0] for one in over]
+    assert [*lean(over, detail=20.0, vertices=200, tiled=True)] == alone

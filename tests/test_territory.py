@@ -402,6 +402,7 @@ def test_a_missing_layer_is_named(small):
     refused(small, "layer residents is missing (found: communes)", "layer premises is missing")
 
 
+# The test writes such a layer itself, and pyogrio warns of it as it should.
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_G1_a_layer_without_crs_is_refused(altered):
     folder = altered("residents", lambda frame: frame.set_crs(None, allow_override=True))
